@@ -1,0 +1,1 @@
+//! File bytes on a local disk, through `object_store` with fsync.

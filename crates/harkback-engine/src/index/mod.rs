@@ -1,0 +1,1 @@
+//! Pure data structures of retrieval, built from the store and disposable.

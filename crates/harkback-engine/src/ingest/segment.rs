@@ -1,0 +1,1 @@
+//! Passages and sentences of graph memories.

@@ -1,0 +1,20 @@
+//! Harkback's engine: a graph memory with multi-hop recall and no language model, embeddable in a voice agent.
+//!
+//! [`Memory`] is the façade: it takes files in, builds what retrieval needs and answers questions. [`Store`] is the
+//! truth behind it (one SQLite file) and also keeps the records around memories: accounts, keys, users, sessions and
+//! messages. Everything in `index` is derived from the store and can be thrown away at any time.
+
+mod blobs;
+mod embed;
+mod error;
+mod index;
+mod ingest;
+mod memory;
+pub mod model;
+mod retrieve;
+mod store;
+
+pub use embed::{Embedder, ModelManifest, Models, Reranker};
+pub use error::{Error, Result};
+pub use memory::Memory;
+pub use store::Store;

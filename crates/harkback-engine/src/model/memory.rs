@@ -1,0 +1,228 @@
+//! A memory, its last ingestion, the jobs that build it and the webhooks that tell of it.
+
+use uuid::Uuid;
+
+use super::{AccountId, MemoryId, Micros};
+
+/// How a memory is built and searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryKind {
+    /// Passages, sentences and entities, searched over several hops.
+    Graph,
+    /// Chunks, searched by similarity.
+    Vector,
+}
+
+impl MemoryKind {
+    /// The name on the wire and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Graph => "graph",
+            Self::Vector => "vector",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Graph, Self::Vector].into_iter().find(|it| it.as_str() == name)
+    }
+}
+
+/// The shipped ontologies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ontology {
+    /// People, works and places.
+    Culture,
+    /// Essays and arguments.
+    Essays,
+    /// Customers, products and problems.
+    SupportRequests,
+}
+
+impl Ontology {
+    /// The name on the wire and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Culture => "culture",
+            Self::Essays => "essays",
+            Self::SupportRequests => "support_requests",
+        }
+    }
+
+    /// The ontology of that name; `cultural` is an accepted alias of `culture`.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "culture" | "cultural" => Some(Self::Culture),
+            "essays" => Some(Self::Essays),
+            "support_requests" => Some(Self::SupportRequests),
+            _ => None,
+        }
+    }
+}
+
+/// A memory as stored.
+#[derive(Clone, Debug)]
+pub struct MemoryRecord {
+    /// Owner.
+    pub account_id: AccountId,
+    /// Its id.
+    pub memory_id: MemoryId,
+    /// Name, not empty.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// Graph or vector.
+    pub kind: MemoryKind,
+    /// Always there for a graph memory.
+    pub ontology: Option<Ontology>,
+    /// Characters of a chunk (vector memories).
+    pub chunk_size: u32,
+    /// Overlap of chunks in percent, 1..=50 (vector memories).
+    pub chunk_overlap: u32,
+    /// Where events are posted.
+    pub webhook_url: Option<String>,
+    /// Stored and echoed.
+    pub acceleration: bool,
+    /// Stored and echoed.
+    pub fact_extraction: bool,
+    /// `select` for a new memory, then `ingest`, then `complete`.
+    pub step: String,
+    /// Counts every visible change.
+    pub rev: i64,
+    /// Creation time.
+    pub created_at: Micros,
+    /// Last change.
+    pub updated_at: Micros,
+}
+
+/// Status of an ingestion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IngestionStatus {
+    /// Waits for a worker.
+    Pending,
+    /// Under way.
+    Processing,
+    /// Ended; single files may still have failed.
+    Success,
+    /// Ended without any file that can be recalled.
+    Failed,
+}
+
+impl IngestionStatus {
+    /// The name on the wire and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Processing => "processing",
+            Self::Success => "success",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The status of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Processing, Self::Success, Self::Failed].into_iter().find(|it| it.as_str() == name)
+    }
+}
+
+/// The last ingestion of a memory.
+#[derive(Clone, Debug)]
+pub struct Ingestion {
+    /// The batch, as webhooks name it.
+    pub batch_id: Uuid,
+    /// How it stands.
+    pub status: IngestionStatus,
+    /// Samples to process in this batch.
+    pub n_samples: i64,
+    /// Samples processed, failed ones included.
+    pub n_done: i64,
+    /// Passages made in this batch so far.
+    pub n_passages: i64,
+    /// Sentences made in this batch so far.
+    pub n_sentences: i64,
+    /// Entities of the whole memory, once built.
+    pub n_entities: i64,
+    /// Relations of the whole memory, once built.
+    pub n_relations: i64,
+    /// Start time.
+    pub started_at: Micros,
+    /// Last progress.
+    pub updated_at: Micros,
+    /// End time.
+    pub finished_at: Option<Micros>,
+}
+
+/// A leased job of the queue.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its id.
+    pub job_id: Uuid,
+    /// Owner of the memory.
+    pub account_id: AccountId,
+    /// The memory to work on.
+    pub memory_id: MemoryId,
+    /// What to do; `ingest` is the only kind.
+    pub kind: String,
+    /// How often it was started, this time included.
+    pub attempt: i64,
+    /// Proof of the lease: writes of a worker that lost it are refused.
+    pub lease_token: Uuid,
+}
+
+/// State of a webhook delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// To be sent, or to be tried again.
+    Pending,
+    /// The receiver answered 2xx.
+    Delivered,
+    /// Given up after the last retry, or refused.
+    Dead,
+}
+
+impl DeliveryState {
+    /// The name in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Dead => "dead",
+        }
+    }
+
+    /// The state of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Delivered, Self::Dead].into_iter().find(|it| it.as_str() == name)
+    }
+}
+
+/// One webhook event on its way.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Its id, sent as `webhook-id`.
+    pub delivery_id: Uuid,
+    /// Owner of the memory.
+    pub account_id: AccountId,
+    /// The memory it tells of.
+    pub memory_id: MemoryId,
+    /// Order within the memory.
+    pub seq: i64,
+    /// Receiver.
+    pub url: String,
+    /// JSON body, exactly as sent and signed.
+    pub body: String,
+    /// State.
+    pub state: DeliveryState,
+    /// Tries so far.
+    pub attempt: i64,
+    /// When to try next.
+    pub next_at: Micros,
+    /// HTTP status of the last try.
+    pub last_status: Option<i64>,
+    /// What went wrong in the last try.
+    pub last_error: Option<String>,
+    /// When the event happened.
+    pub created_at: Micros,
+    /// When it was delivered.
+    pub delivered_at: Option<Micros>,
+}

@@ -1,0 +1,21 @@
+//! The nouns of the memory: plain data without input/output. Invariants live in constructors.
+
+mod account;
+mod conversation;
+mod document;
+mod file;
+mod ids;
+mod memory;
+mod page;
+mod recall;
+
+pub use account::{Account, ApiKey};
+pub use conversation::{EndUser, Message, MetadataEntry, Role, Session};
+pub use document::{Document, Passage, Span};
+pub use file::{FileRecord, FileType, NewFile, Sample, SampleState, Upload};
+pub use ids::{AccountId, FileId, MemoryId, Micros, Owned};
+pub use memory::{
+    Delivery, DeliveryState, Ingestion, IngestionStatus, Job, MemoryKind, MemoryRecord, Ontology,
+};
+pub use page::{Cursor, Direction, Page, PageRequest};
+pub use recall::{Fact, Item, ItemMetadata, RankedPassage, Recall, RecallMode, RecallRequest, Source};

@@ -1,0 +1,1 @@
+//! Answers over one immutable snapshot: lists, fusion, assembly.

@@ -1,0 +1,86 @@
+//! Truth: one SQLite database. Nothing outside this folder writes SQL; one file an aggregate.
+//!
+//! All writes go through one connection (`BEGIN IMMEDIATE`), reads through a pool of their own, so a reader never waits
+//! for a writer and a commit is durable when the call returns (WAL, `synchronous=FULL`).
+
+mod accounts;
+mod deliveries;
+mod files;
+mod jobs;
+mod memories;
+mod messages;
+mod passages;
+mod samples;
+mod sessions;
+mod users;
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use crate::error::{Error, Result};
+
+pub use passages::{ActivePassage, PassageRow};
+
+/// The database of a data directory.
+#[derive(Clone, Debug)]
+pub struct Store {
+    reader: SqlitePool,
+    writer: SqlitePool,
+}
+
+impl Store {
+    /// Opens (and creates or migrates) the database `harkback.db` in `dir`, which must exist.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, or was written by a newer version.
+    pub async fn open(dir: &Path) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(dir.join("harkback.db"))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(30))
+            .pragma("cache_size", "-65536")
+            .pragma("mmap_size", "268435456");
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(60))
+            .connect_with(options.clone())
+            .await?;
+        migrator().run(&writer).await.map_err(|e| Error::Corrupt(format!("migration: {e}")))?;
+        let reader = SqlitePoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self { reader, writer })
+    }
+
+    /// A write transaction: everything in it becomes visible and durable at once, or not at all.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Closes all connections, so that the WAL is folded into the database file.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn migrator() -> Migrator {
+    let init = Migration::new(
+        1,
+        Cow::Borrowed("init"),
+        MigrationType::Simple,
+        sqlx::SqlStr::from_static(include_str!("migrations/0001_init.sql")),
+        false,
+    );
+    Migrator { migrations: Cow::Owned(vec![init]), ..Migrator::DEFAULT }
+}

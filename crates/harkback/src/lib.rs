@@ -1,0 +1,10 @@
+//! The Harkback program as a library, so that its integration tests run the real router and store in process.
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod egress;
+pub mod telemetry;
+pub mod webhooks;
+pub mod worker;

@@ -1,0 +1,3 @@
+//! The `harkback` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! One integration binary: real router, real store, real files, fixed clock.
