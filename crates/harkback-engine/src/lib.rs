@@ -14,7 +14,10 @@ pub mod model;
 mod retrieve;
 mod store;
 
-pub use embed::{Embedder, ModelManifest, Models, Reranker};
+pub use embed::{
+    Embedder, Manifest, ModelFile, ModelManifest, ModelRole, ModelSource, ModelState, Models,
+    PassageVectors, Pooling, Reranker, sha256_of,
+};
 pub use error::{Error, Result};
 pub use memory::Memory;
 pub use store::Store;

@@ -36,7 +36,11 @@ impl Memory {
     /// # Errors
     /// [`LeaseLost`](crate::Error::LeaseLost) if another worker took over; otherwise if the store fails. A file that
     /// cannot be ingested is not an error: its sample is marked failed, with the reason.
-    pub async fn run_job(&self, _job: &Job, _now: &(dyn Fn() -> Micros + Send + Sync)) -> Result<()> {
+    pub async fn run_job(
+        &self,
+        _job: &Job,
+        _now: &(dyn Fn() -> Micros + Send + Sync),
+    ) -> Result<()> {
         Ok(())
     }
 
@@ -44,7 +48,12 @@ impl Memory {
     ///
     /// # Errors
     /// If the store fails; nothing is half done then.
-    pub async fn forget_file(&self, _record: &MemoryRecord, _file: FileId, _now: Micros) -> Result<bool> {
+    pub async fn forget_file(
+        &self,
+        _record: &MemoryRecord,
+        _file: FileId,
+        _now: Micros,
+    ) -> Result<bool> {
         Ok(false)
     }
 

@@ -1,12 +1,23 @@
 //! The models: an embedder and a cross-encoder, run by rten, and the manifest that pins them.
 
+mod cores;
+mod embedder;
+mod hashed;
+mod manifest;
+mod reranker;
+#[cfg(test)]
+mod tests;
+mod transformer;
+
 use std::path::Path;
 
 use crate::error::Result;
 
-/// The pinned files of one model.
-#[derive(Debug)]
-pub struct ModelManifest {}
+pub use embedder::{Embedder, PassageVectors};
+pub use manifest::{
+    Manifest, ModelFile, ModelManifest, ModelRole, ModelSource, ModelState, Pooling, sha256_of,
+};
+pub use reranker::Reranker;
 
 /// The models of a data directory; without them the memory works in lexical mode.
 #[derive(Clone, Debug, Default)]
@@ -21,16 +32,20 @@ impl Models {
     /// Loads the models in `dir` after checking their hashes; one that is not there is `None`.
     ///
     /// # Errors
-    /// If a file is there but is not the pinned one, or cannot be run.
-    pub fn load(_dir: &Path) -> Result<Self> {
-        Ok(Self::default())
+    /// [`Error::Model`](crate::Error::Model) if a file is there but is not the pinned one, or cannot be run.
+    pub fn load(dir: &Path) -> Result<Self> {
+        let mut models = Self::default();
+        for model in &Manifest::pinned().models {
+            match model.role {
+                ModelRole::Embedder => models.embedder = Embedder::load(model, dir)?,
+                ModelRole::Reranker => models.reranker = Reranker::load(model, dir)?,
+            }
+        }
+        Ok(models)
     }
 }
 
-/// bge-small-en-v1.5: 384 dimensions, unit length. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Embedder {}
-
-/// ms-marco-MiniLM-L-12-v2. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Reranker {}
+/// What stands before a passage's text when it is embedded.
+fn head(title: &str) -> String {
+    if title.is_empty() { String::new() } else { format!("{title}. ") }
+}

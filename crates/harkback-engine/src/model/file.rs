@@ -79,9 +79,11 @@ impl FileType {
     /// The type that a file name's extension (lower case, no dot) suggests.
     pub fn of_extension(extension: &str) -> Self {
         match extension {
-            "txt" | "md" | "markdown" | "html" | "htm" | "csv" | "json" | "jsonl" | "ndjson" => Self::Text,
-            "pdf" | "docx" | "doc" | "pptx" | "ppt" | "xlsx" | "xls" | "ods" | "odt" | "rtf" | "epub"
-            | "eml" => Self::Document,
+            "txt" | "md" | "markdown" | "html" | "htm" | "csv" | "json" | "jsonl" | "ndjson" => {
+                Self::Text
+            }
+            "pdf" | "docx" | "doc" | "pptx" | "ppt" | "xlsx" | "xls" | "ods" | "odt" | "rtf"
+            | "epub" | "eml" => Self::Document,
             "png" | "jpg" | "jpeg" | "gif" | "webp" | "svg" | "bmp" | "tiff" => Self::Image,
             "mp3" | "wav" | "m4a" | "flac" | "ogg" | "opus" | "aac" => Self::Audio,
             "mp4" | "mov" | "mkv" | "webm" | "avi" => Self::Video,
@@ -190,7 +192,9 @@ impl SampleState {
 
     /// The state of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Processing, Self::Ready, Self::Failed].into_iter().find(|it| it.as_str() == name)
+        [Self::Pending, Self::Processing, Self::Ready, Self::Failed]
+            .into_iter()
+            .find(|it| it.as_str() == name)
     }
 }
 

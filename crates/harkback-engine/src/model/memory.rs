@@ -121,7 +121,9 @@ impl IngestionStatus {
 
     /// The status of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Processing, Self::Success, Self::Failed].into_iter().find(|it| it.as_str() == name)
+        [Self::Pending, Self::Processing, Self::Success, Self::Failed]
+            .into_iter()
+            .find(|it| it.as_str() == name)
     }
 }
 

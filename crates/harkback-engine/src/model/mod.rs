@@ -18,4 +18,6 @@ pub use memory::{
     Delivery, DeliveryState, Ingestion, IngestionStatus, Job, MemoryKind, MemoryRecord, Ontology,
 };
 pub use page::{Cursor, Direction, Page, PageRequest};
-pub use recall::{Fact, Item, ItemMetadata, RankedPassage, Recall, RecallMode, RecallRequest, Source};
+pub use recall::{
+    Fact, Item, ItemMetadata, RankedPassage, Recall, RecallMode, RecallRequest, Source,
+};

@@ -1,0 +1,106 @@
+//! How is model work spread over the processor's cores?
+//!
+//! A lane is a one-thread pool. One text on one thread is the cheapest way to run these small models, so many texts at
+//! once are spread over lanes, and every lane finishes a text before it takes the next.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use rten::ThreadPool;
+
+use crate::error::Result;
+
+/// One lane a core. Callers on different threads share the lanes text by text.
+pub(super) struct Cores {
+    lanes: Vec<Lane>,
+}
+
+struct Lane {
+    threads: Arc<ThreadPool>,
+    n_waiting: AtomicUsize,
+}
+
+impl Cores {
+    /// As many lanes as the process may use cores.
+    pub(super) fn new() -> Self {
+        let n_cores = thread::available_parallelism().map_or(1, usize::from);
+        let lane = || Lane {
+            threads: Arc::new(ThreadPool::with_num_threads(1)),
+            n_waiting: AtomicUsize::new(0),
+        };
+        Self { lanes: (0..n_cores).map(|_| lane()).collect() }
+    }
+
+    /// Runs `work` on the lane with the fewest callers.
+    pub(super) fn run<R>(&self, work: impl FnOnce(&Arc<ThreadPool>) -> R) -> R {
+        let lane = self.lanes.iter().min_by_key(|lane| lane.n_waiting.load(Ordering::Relaxed));
+        let lane = lane.expect("there is at least one core");
+        lane.n_waiting.fetch_add(1, Ordering::Relaxed);
+        let result = work(&lane.threads);
+        lane.n_waiting.fetch_sub(1, Ordering::Relaxed);
+        result
+    }
+
+    /// Maps every item on some lane; results are in the order of the items. The first error wins.
+    pub(super) fn map<T, R, F>(&self, items: &[T], work: F) -> Result<Vec<R>>
+    where
+        T: Sync,
+        R: Send,
+        F: Fn(&T, &Arc<ThreadPool>) -> Result<R> + Sync,
+    {
+        if let [item] = items {
+            return Ok(vec![self.run(|threads| work(item, threads))?]);
+        }
+        let next = AtomicUsize::new(0);
+        let drain = || {
+            let mut done = Vec::new();
+            while let Some((index, item)) = take(items, &next) {
+                done.push((index, self.run(|threads| work(item, threads))?));
+            }
+            Ok(done)
+        };
+        let parts: Vec<Result<Vec<(usize, R)>>> = thread::scope(|scope| {
+            let n_workers = self.lanes.len().min(items.len());
+            let workers: Vec<_> = (0..n_workers).map(|_| scope.spawn(drain)).collect();
+            workers
+                .into_iter()
+                .map(|worker| worker.join().expect("model work does not panic"))
+                .collect()
+        });
+        let mut done = Vec::with_capacity(items.len());
+        for part in parts {
+            done.extend(part?);
+        }
+        done.sort_unstable_by_key(|(index, _)| *index);
+        Ok(done.into_iter().map(|(_, result)| result).collect())
+    }
+}
+
+fn take<'a, T>(items: &'a [T], next: &AtomicUsize) -> Option<(usize, &'a T)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    items.get(index).map(|item| (index, item))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn results_keep_the_order_of_the_items() {
+        let items: Vec<usize> = (0..100).collect();
+        let doubled = Cores::new().map(&items, |item, _| Ok(item * 2)).unwrap();
+        assert_eq!(doubled, items.iter().map(|item| item * 2).collect::<Vec<_>>());
+        assert!(Cores::new().map(&[] as &[usize], |item, _| Ok(*item)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_error_is_the_result() {
+        let work = |item: &usize, _: &_| {
+            if *item == 7 { Err(Error::Model("seven".to_owned())) } else { Ok(*item) }
+        };
+        let items: Vec<usize> = (0..20).collect();
+        assert_eq!(Cores::new().map(&items, work).unwrap_err().to_string(), "model: seven");
+    }
+}
