@@ -20,4 +20,7 @@ pub use embed::{
 };
 pub use error::{Error, Result};
 pub use memory::Memory;
-pub use store::Store;
+pub use store::{
+    ActivePassage, FailedSample, Finish, IngestionCost, PassageRow, Progress, SampleCounts,
+    StagedVersion, Start, StartIds, Store,
+};

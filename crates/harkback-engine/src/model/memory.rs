@@ -146,6 +146,10 @@ pub struct Ingestion {
     pub n_entities: i64,
     /// Relations of the whole memory, once built.
     pub n_relations: i64,
+    /// Passages of the sample in work, 0 until it is parsed.
+    pub n_parsed: i64,
+    /// Passages of the sample in work that are staged already.
+    pub n_staged: i64,
     /// Start time.
     pub started_at: Micros,
     /// Last progress.

@@ -24,7 +24,9 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use crate::error::{Error, Result};
 
+pub use jobs::{Finish, IngestionCost, Progress, Start, StartIds};
 pub use passages::{ActivePassage, PassageRow};
+pub use samples::{FailedSample, SampleCounts, StagedVersion};
 
 /// The database of a data directory.
 #[derive(Clone, Debug)]

@@ -129,11 +129,13 @@ CREATE TABLE sample (
     reason         TEXT,
     n_passages     INTEGER NOT NULL DEFAULT 0,
     n_sentences    INTEGER NOT NULL DEFAULT 0,
+    n_tokens       INTEGER NOT NULL DEFAULT 0,
     created_at     INTEGER NOT NULL,
     updated_at     INTEGER NOT NULL,
     PRIMARY KEY (memory_id, file_id)
 ) STRICT;
 CREATE INDEX sample_file ON sample (file_id);
+CREATE INDEX sample_account ON sample (account_id);
 
 -- Rows of a version are invisible until `sample.active_version` names it.
 CREATE TABLE passage (
@@ -150,7 +152,8 @@ CREATE TABLE passage (
     PRIMARY KEY (memory_id, version_id, seq)
 ) STRICT;
 
--- The last ingestion of a memory, as `GET /memories/get/{id}` shows it.
+-- The last ingestion of a memory, as `GET /memories/get/{id}` shows it. `n_staged` of `n_parsed` passages of the sample in
+-- work are staged already.
 CREATE TABLE ingestion (
     memory_id   BLOB    NOT NULL PRIMARY KEY,
     batch_id    BLOB    NOT NULL,
@@ -161,6 +164,8 @@ CREATE TABLE ingestion (
     n_sentences INTEGER NOT NULL DEFAULT 0,
     n_entities  INTEGER NOT NULL DEFAULT 0,
     n_relations INTEGER NOT NULL DEFAULT 0,
+    n_parsed    INTEGER NOT NULL DEFAULT 0,
+    n_staged    INTEGER NOT NULL DEFAULT 0,
     started_at  INTEGER NOT NULL,
     updated_at  INTEGER NOT NULL,
     finished_at INTEGER
