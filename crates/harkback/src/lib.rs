@@ -5,6 +5,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod egress;
+pub mod models;
 pub mod telemetry;
 pub mod webhooks;
 pub mod worker;

@@ -176,7 +176,7 @@ impl ModelManifest {
             return Ok(Some(bytes));
         }
         Err(Error::Model(format!(
-            "`{}` is not the pinned file (its SHA-256 differs); delete it and run `harkback models fetch`",
+            "`{}` is not the pinned file (its SHA-256 differs); `harkback models fetch` replaces it",
             path.display()
         )))
     }

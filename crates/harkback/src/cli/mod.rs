@@ -1,1 +1,80 @@
-//! TODO-OWNER
+//! The command line: which commands there are, how they are run, and what they exit with.
+//!
+//! A command is one file: its arguments (`XArgs`) and an async function that takes them with a [`Printer`]. It is
+//! registered by one line in [`Command`] and one in [`run`].
+
+mod models;
+mod printer;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use printer::Printer;
+
+/// What a command ends with: its exit status, or what went wrong. Printing the chain of causes is [`main`]'s part.
+pub type Outcome = Result<ExitCode, Box<dyn Error + Send + Sync>>;
+
+/// Graph memory for voice agents: multi-hop answers from your documents, on your machine, without an LLM
+#[derive(Debug, Parser)]
+#[command(name = "harkback", version, propagate_version = true, after_help = EXIT_STATUS)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed (standard error says why), 2 wrong usage.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring, list and verify the models that retrieval runs on
+    Models(models::ModelsArgs),
+}
+
+/// Runs the program: parses the arguments, runs the command, says what went wrong.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // clap decides between standard output (`--help`) and standard error, and between 0 and 2.
+        Err(error) => error.exit(),
+    };
+    let printer = Printer::new();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&printer, &error),
+    };
+    match runtime.block_on(run(&cli.command, &printer)) {
+        Ok(status) => status,
+        Err(error) => failed(&printer, error.as_ref()),
+    }
+}
+
+async fn run(command: &Command, printer: &Printer) -> Outcome {
+    match command {
+        Command::Models(args) => models::models(args, printer).await,
+    }
+}
+
+fn failed(printer: &Printer, error: &(dyn Error + 'static)) -> ExitCode {
+    let mut text = format!("error: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    printer.note(&text);
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+}
