@@ -14,6 +14,7 @@ pub mod model;
 mod retrieve;
 mod store;
 
+pub use blobs::{Blobs, Put};
 pub use embed::{
     Embedder, Manifest, ModelFile, ModelManifest, ModelRole, ModelSource, ModelState, Models,
     PassageVectors, Pooling, Reranker, sha256_of,
@@ -21,6 +22,6 @@ pub use embed::{
 pub use error::{Error, Result};
 pub use memory::Memory;
 pub use store::{
-    ActivePassage, FailedSample, Finish, IngestionCost, PassageRow, Progress, SampleCounts,
-    StagedVersion, Start, StartIds, Store,
+    ActivePassage, ExtractedText, FailedSample, Finish, IngestionCost, MemoryPatch, PassageRow,
+    Progress, SampleCounts, StagedVersion, Start, StartIds, Store,
 };

@@ -1,1 +1,328 @@
-//! SQL of files.
+//! SQL of files and their uploads: who owns which bytes, and what was read out of them.
+
+use futures_util::TryStreamExt;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use uuid::Uuid;
+
+use super::Store;
+use super::samples::remove_sample;
+use crate::error::{Error, Result};
+use crate::model::{
+    AccountId, FileId, FileRecord, FileType, MemoryId, MemoryKind, Micros, NewFile, Owned, Upload,
+};
+
+/// The text that was read out of a file, as a memory holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtractedText {
+    /// The text in reading order, whole or up to the limit.
+    pub text: String,
+    /// Whether more follows.
+    pub truncated: bool,
+    /// Tokens of the whole text.
+    pub n_tokens: i64,
+}
+
+impl Store {
+    /// Stores a place for bytes.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn create_upload(&self, upload: &Upload) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO upload (key, account_id, file_name, size, created_at, uploaded_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(&upload.key)
+        .bind(upload.account_id.0)
+        .bind(&upload.file_name)
+        .bind(upload.size)
+        .bind(upload.created_at)
+        .bind(upload.uploaded_at)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// The upload of that key.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn find_upload(&self, key: &str) -> Result<Option<Upload>> {
+        sqlx::query("SELECT * FROM upload WHERE key = $1")
+            .bind(key)
+            .try_map(upload)
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(Error::from)
+    }
+
+    /// Records that the bytes of an upload are on disk. False if that was recorded before.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn finish_upload(&self, key: &str, size: i64, now: Micros) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE upload SET size = $2, uploaded_at = $3 WHERE key = $1 AND uploaded_at IS NULL",
+        )
+        .bind(key)
+        .bind(size)
+        .bind(now)
+        .execute(&self.writer)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Drops the uploads made before `before` that no file uses, so that their bytes belong to nobody.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn drop_unused_uploads(&self, before: Micros) -> Result<u64> {
+        let done = sqlx::query(
+            "DELETE FROM upload WHERE created_at < $1
+               AND NOT EXISTS (SELECT 1 FROM file f WHERE f.account_id = upload.account_id AND f.blob_key = upload.key)",
+        )
+        .bind(before)
+        .execute(&self.writer)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Stores a new file. A `blob_key` must be that of a finished upload of the account.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](Error::AlreadyExists) if the account has a file of that id, [`BadInput`](Error::BadInput) if the
+    /// key is not such a one; otherwise if the database fails.
+    pub async fn create_file(
+        &self,
+        account_id: AccountId,
+        file: &NewFile,
+        now: Micros,
+    ) -> Result<FileRecord> {
+        let mut tx = self.begin().await?;
+        let size = match &file.blob_key {
+            None => None,
+            Some(key) => Some(uploaded_size(&mut tx, account_id, key).await?),
+        };
+        let stored = sqlx::query(
+            "INSERT INTO file (account_id, file_id, id, name, extension, file_type, category, blob_key, external_uri,
+                               size, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+             ON CONFLICT (account_id, id) DO NOTHING RETURNING *",
+        )
+        .bind(account_id.0)
+        .bind(file.file_id.0)
+        .bind(&file.id)
+        .bind(&file.name)
+        .bind(&file.extension)
+        .bind(file.file_type.as_str())
+        .bind(file.file_type.category())
+        .bind(&file.blob_key)
+        .bind(&file.external_uri)
+        .bind(size)
+        .bind(now)
+        .try_map(record)
+        .fetch_optional(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        stored.ok_or(Error::AlreadyExists)
+    }
+
+    /// The file that a caller's `id` names.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn find_file(&self, account_id: AccountId, id: &str) -> Result<Owned<FileRecord>> {
+        let found =
+            sqlx::query("SELECT * FROM file WHERE id = $2 ORDER BY account_id = $1 DESC LIMIT 1")
+                .bind(account_id.0)
+                .bind(id)
+                .try_map(record)
+                .fetch_optional(&self.reader)
+                .await?;
+        Ok(match found {
+            None => Owned::Absent,
+            Some(it) if it.account_id == account_id => Owned::Mine(it),
+            Some(_) => Owned::Foreign,
+        })
+    }
+
+    /// The file of that inner id.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn file(&self, account_id: AccountId, file_id: FileId) -> Result<Option<FileRecord>> {
+        sqlx::query("SELECT * FROM file WHERE account_id = $1 AND file_id = $2")
+            .bind(account_id.0)
+            .bind(file_id.0)
+            .try_map(record)
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(Error::from)
+    }
+
+    /// Deletes a file, takes it out of every memory, and returns the key of its bytes if nothing else uses them: they
+    /// can be deleted now, and no file can be made of them any more.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn delete_file(&self, file: &FileRecord, now: Micros) -> Result<Option<String>> {
+        let mut tx = self.begin().await?;
+        let memories: Vec<Uuid> =
+            sqlx::query_scalar("SELECT memory_id FROM sample WHERE file_id = $1")
+                .bind(file.file_id.0)
+                .fetch_all(&mut *tx)
+                .await?;
+        for memory_id in memories {
+            remove_sample(&mut tx, MemoryId(memory_id), file.file_id, now).await?;
+        }
+        sqlx::query("DELETE FROM file WHERE account_id = $1 AND file_id = $2")
+            .bind(file.account_id.0)
+            .bind(file.file_id.0)
+            .execute(&mut *tx)
+            .await?;
+        let unused: Option<String> = sqlx::query_scalar(
+            "DELETE FROM upload WHERE key = $2 AND account_id = $1
+               AND NOT EXISTS (SELECT 1 FROM file WHERE account_id = $1 AND blob_key = $2)
+             RETURNING key",
+        )
+        .bind(file.account_id.0)
+        .bind(&file.blob_key)
+        .fetch_optional(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(unused)
+    }
+
+    /// The first memory that a file was put into, if it is in any.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn memory_of_file(&self, file_id: FileId) -> Result<Option<MemoryId>> {
+        let found: Option<Uuid> = sqlx::query_scalar(
+            "SELECT memory_id FROM sample WHERE file_id = $1 ORDER BY created_at, sample_id LIMIT 1",
+        )
+        .bind(file_id.0)
+        .fetch_optional(&self.reader)
+        .await?;
+        Ok(found.map(MemoryId))
+    }
+
+    /// The text that was read out of a file, up to about `max_bytes`; `None` until it is ingested somewhere. A graph
+    /// memory is asked first, because its passages do not overlap.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn extracted_text(
+        &self,
+        file_id: FileId,
+        max_bytes: usize,
+    ) -> Result<Option<ExtractedText>> {
+        let found: Option<(Uuid, Uuid, i64, String)> = sqlx::query_as(
+            "SELECT s.memory_id, s.active_version, s.n_tokens, m.kind
+             FROM sample s JOIN memory m ON m.account_id = s.account_id AND m.memory_id = s.memory_id
+             WHERE s.file_id = $1 AND s.active_version IS NOT NULL
+             ORDER BY m.kind = 'graph' DESC, s.created_at LIMIT 1",
+        )
+        .bind(file_id.0)
+        .fetch_optional(&self.reader)
+        .await?;
+        let Some((memory_id, version_id, n_tokens, kind)) = found else { return Ok(None) };
+        let mut passages = sqlx::query_scalar::<_, String>(
+            "SELECT text FROM passage WHERE memory_id = $1 AND version_id = $2 ORDER BY seq",
+        )
+        .bind(memory_id)
+        .bind(version_id)
+        .fetch(&self.reader);
+        let mut text = String::new();
+        let mut truncated = false;
+        while let Some(next) = passages.try_next().await? {
+            if text.len() + next.len() > max_bytes {
+                truncated = true;
+                break;
+            }
+            if kind == MemoryKind::Vector.as_str() {
+                append_chunk(&mut text, &next);
+            } else {
+                append_passage(&mut text, &next);
+            }
+        }
+        Ok(Some(ExtractedText { text, truncated, n_tokens }))
+    }
+}
+
+fn append_passage(text: &mut String, passage: &str) {
+    if !text.is_empty() {
+        text.push_str("\n\n");
+    }
+    text.push_str(passage);
+}
+
+/// Appends a chunk without what it repeats of the chunk before it.
+fn append_chunk(text: &mut String, chunk: &str) {
+    let repeated = chunk
+        .char_indices()
+        .map(|(at, c)| at + c.len_utf8())
+        .rev()
+        .find(|len| text.ends_with(&chunk[..*len]))
+        .unwrap_or(0);
+    if repeated == 0 && !text.is_empty() {
+        text.push(' ');
+    }
+    text.push_str(&chunk[repeated..]);
+}
+
+async fn uploaded_size(tx: &mut SqliteConnection, account_id: AccountId, key: &str) -> Result<i64> {
+    let size: Option<i64> = sqlx::query_scalar(
+        "SELECT size FROM upload WHERE key = $1 AND account_id = $2 AND uploaded_at IS NOT NULL",
+    )
+    .bind(key)
+    .bind(account_id.0)
+    .fetch_optional(tx)
+    .await?;
+    size.ok_or_else(|| Error::BadInput("key must be the key of a finished upload".into()))
+}
+
+fn upload(row: SqliteRow) -> sqlx::Result<Upload> {
+    Ok(Upload {
+        key: row.try_get("key")?,
+        account_id: AccountId(row.try_get("account_id")?),
+        file_name: row.try_get("file_name")?,
+        size: row.try_get("size")?,
+        created_at: row.try_get("created_at")?,
+        uploaded_at: row.try_get("uploaded_at")?,
+    })
+}
+
+fn record(row: SqliteRow) -> sqlx::Result<FileRecord> {
+    let file_type: String = row.try_get("file_type")?;
+    Ok(FileRecord {
+        account_id: AccountId(row.try_get("account_id")?),
+        file_id: FileId(row.try_get("file_id")?),
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        extension: row.try_get("extension")?,
+        file_type: FileType::parse(&file_type)
+            .ok_or_else(|| sqlx::Error::Decode(format!("file type `{file_type}`").into()))?,
+        blob_key: row.try_get("blob_key")?,
+        external_uri: row.try_get("external_uri")?,
+        size: row.try_get("size")?,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_join_without_their_overlap() {
+        let mut text = String::new();
+        for chunk in ["Anna lives in Bern.", "in Bern. She paints", "She paints houses.", "A cat."]
+        {
+            append_chunk(&mut text, chunk);
+        }
+        assert_eq!(text, "Anna lives in Bern. She paints houses. A cat.");
+    }
+}

@@ -1,1 +1,177 @@
-//! SQL of memories.
+//! SQL of memories: their settings, and their end with all that they hold.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use super::Store;
+use crate::error::{Error, Result};
+use crate::model::{AccountId, MemoryId, MemoryKind, MemoryRecord, Micros, Ontology, Owned};
+
+/// A change of a memory's settings; `None` leaves one as it is.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryPatch {
+    /// New name, not empty.
+    pub name: Option<String>,
+    /// New description.
+    pub description: Option<String>,
+    /// New receiver of events; the inner `None` removes it.
+    pub webhook_url: Option<Option<String>>,
+    /// Stored and echoed.
+    pub acceleration: Option<bool>,
+    /// Stored and echoed.
+    pub fact_extraction: Option<bool>,
+}
+
+impl Store {
+    /// Stores a new memory as given.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn create_memory(&self, record: &MemoryRecord) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO memory (account_id, memory_id, name, description, kind, ontology, chunk_size, chunk_overlap,
+                                 webhook_url, acceleration, fact_extraction, step, rev, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        )
+        .bind(record.account_id.0)
+        .bind(record.memory_id.0)
+        .bind(&record.name)
+        .bind(&record.description)
+        .bind(record.kind.as_str())
+        .bind(record.ontology.map(Ontology::as_str))
+        .bind(record.chunk_size)
+        .bind(record.chunk_overlap)
+        .bind(&record.webhook_url)
+        .bind(record.acceleration)
+        .bind(record.fact_extraction)
+        .bind(&record.step)
+        .bind(record.rev)
+        .bind(record.created_at)
+        .bind(record.updated_at)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// The memory that `id` names, by the text of its UUID.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn find_memory(
+        &self,
+        account_id: AccountId,
+        id: &str,
+    ) -> Result<Owned<MemoryRecord>> {
+        let Ok(id) = Uuid::try_parse(id) else { return Ok(Owned::Absent) };
+        let found = self.memory(MemoryId(id)).await?;
+        Ok(match found {
+            None => Owned::Absent,
+            Some(it) if it.account_id == account_id => Owned::Mine(it),
+            Some(_) => Owned::Foreign,
+        })
+    }
+
+    /// The memory of that id, whoever owns it.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn memory(&self, memory_id: MemoryId) -> Result<Option<MemoryRecord>> {
+        sqlx::query("SELECT * FROM memory WHERE memory_id = $1")
+            .bind(memory_id.0)
+            .try_map(memory)
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(Error::from)
+    }
+
+    /// Changes a memory's settings and returns it as it is then; `None` if the account has none of that id.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn update_memory(
+        &self,
+        account_id: AccountId,
+        memory_id: MemoryId,
+        patch: &MemoryPatch,
+        now: Micros,
+    ) -> Result<Option<MemoryRecord>> {
+        sqlx::query(
+            "UPDATE memory SET name = COALESCE($3, name), description = COALESCE($4, description),
+                               webhook_url = CASE WHEN $5 THEN $6 ELSE webhook_url END,
+                               acceleration = COALESCE($7, acceleration),
+                               fact_extraction = COALESCE($8, fact_extraction), updated_at = $9
+             WHERE account_id = $1 AND memory_id = $2 RETURNING *",
+        )
+        .bind(account_id.0)
+        .bind(memory_id.0)
+        .bind(&patch.name)
+        .bind(&patch.description)
+        .bind(patch.webhook_url.is_some())
+        .bind(patch.webhook_url.clone().flatten())
+        .bind(patch.acceleration)
+        .bind(patch.fact_extraction)
+        .bind(now)
+        .try_map(memory)
+        .fetch_optional(&self.writer)
+        .await
+        .map_err(Error::from)
+    }
+
+    /// Deletes a memory with everything derived in it, its jobs and its webhook deliveries; the files stay. A worker on
+    /// it loses its lease. False if the account has none of that id.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn delete_memory(&self, account_id: AccountId, memory_id: MemoryId) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query("DELETE FROM memory WHERE account_id = $1 AND memory_id = $2")
+            .bind(account_id.0)
+            .bind(memory_id.0)
+            .execute(&mut *tx)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        for statement in [
+            "DELETE FROM job WHERE memory_id = $1",
+            "DELETE FROM delivery WHERE memory_id = $1",
+            "DELETE FROM ingestion WHERE memory_id = $1",
+            "DELETE FROM sample WHERE memory_id = $1",
+            "DELETE FROM passage WHERE memory_id = $1",
+        ] {
+            sqlx::query(statement).bind(memory_id.0).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+pub(super) fn memory(row: SqliteRow) -> sqlx::Result<MemoryRecord> {
+    let kind: String = row.try_get("kind")?;
+    let ontology: Option<String> = row.try_get("ontology")?;
+    Ok(MemoryRecord {
+        account_id: AccountId(row.try_get("account_id")?),
+        memory_id: MemoryId(row.try_get("memory_id")?),
+        name: row.try_get("name")?,
+        description: row.try_get("description")?,
+        kind: MemoryKind::parse(&kind)
+            .ok_or_else(|| sqlx::Error::Decode(format!("memory kind `{kind}`").into()))?,
+        ontology: match ontology {
+            None => None,
+            Some(name) => Some(
+                Ontology::parse(&name)
+                    .ok_or_else(|| sqlx::Error::Decode(format!("ontology `{name}`").into()))?,
+            ),
+        },
+        chunk_size: row.try_get("chunk_size")?,
+        chunk_overlap: row.try_get("chunk_overlap")?,
+        webhook_url: row.try_get("webhook_url")?,
+        acceleration: row.try_get("acceleration")?,
+        fact_extraction: row.try_get("fact_extraction")?,
+        step: row.try_get("step")?,
+        rev: row.try_get("rev")?,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+    })
+}

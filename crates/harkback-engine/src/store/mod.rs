@@ -6,6 +6,7 @@
 mod accounts;
 mod deliveries;
 mod files;
+mod ingestions;
 mod jobs;
 mod memories;
 mod messages;
@@ -24,7 +25,10 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use crate::error::{Error, Result};
 
-pub use jobs::{Finish, IngestionCost, Progress, Start, StartIds};
+pub use files::ExtractedText;
+pub use ingestions::{IngestionCost, Progress, Start, StartIds};
+pub use jobs::Finish;
+pub use memories::MemoryPatch;
 pub use passages::{ActivePassage, PassageRow};
 pub use samples::{FailedSample, SampleCounts, StagedVersion};
 
@@ -86,3 +90,6 @@ fn migrator() -> Migrator {
     );
     Migrator { migrations: Cow::Owned(vec![init]), ..Migrator::DEFAULT }
 }
+
+#[cfg(test)]
+mod ingestion_tests;

@@ -94,6 +94,7 @@ CREATE TABLE file (
 ) STRICT;
 CREATE INDEX file_page ON file (account_id, created_at, id);
 CREATE INDEX file_id ON file (id);
+CREATE INDEX file_blob ON file (account_id, blob_key);
 
 CREATE TABLE memory (
     account_id      BLOB    NOT NULL REFERENCES account (account_id),
