@@ -13,7 +13,7 @@ use super::deliveries::{Event, announce};
 use super::ingestions::end_ingestion;
 use super::samples::{announce_if_all_done, drop_unseen_versions, sample};
 use crate::error::{Error, Result};
-use crate::model::{AccountId, IngestionStatus, Job, Micros, Sample};
+use crate::model::{AccountId, IngestionStatus, Job, MemoryId, Micros, Sample};
 
 /// How the end of a job came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
