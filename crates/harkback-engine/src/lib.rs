@@ -22,6 +22,6 @@ pub use embed::{
 pub use error::{Error, Result};
 pub use memory::Memory;
 pub use store::{
-    ActivePassage, ExtractedText, FailedSample, Finish, IngestionCost, MemoryPatch, PassageRow,
-    Progress, SampleCounts, StagedVersion, Start, StartIds, Store,
+    ExtractedText, FailedSample, Finish, IngestionCost, MemoryPatch, Progress, SampleCounts,
+    StagedVersion, Start, StartIds, Store,
 };

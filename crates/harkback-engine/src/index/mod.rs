@@ -1,1 +1,17 @@
-//! Pure data structures of retrieval, built from the store and disposable.
+//! Pure data structures of retrieval, built from the store's passages and disposable at any time.
+
+mod adjacency;
+mod alias;
+mod bm25;
+mod build;
+mod kernels;
+mod names;
+mod snapshot;
+mod subject;
+mod vectors;
+mod vocabulary;
+mod words;
+
+pub(crate) use build::{IndexPassage, SnapshotBuilder};
+pub(crate) use snapshot::{Edge, EntityId, Mention, PassageNo, Snapshot};
+pub(crate) use vectors::{Quantised, best};

@@ -1,1 +1,14 @@
-//! Answers over one immutable snapshot: lists, fusion, assembly.
+//! Ranks the passages of one immutable snapshot for a question, over several hops, and turns the best into an answer.
+//!
+//! [`rank`] is a sum of a few signals, each between 0 and 1 and each a file of its own: where personalised PageRank from
+//! the question's entities arrives, the passages these entities are the subject of, the passages whose subject is
+//! mentioned there (the next hop), and similarity. Nothing here writes, waits or calls a model.
+
+mod chain;
+mod pagerank;
+mod query;
+mod rank;
+mod similarity;
+
+pub(crate) use query::Query;
+pub(crate) use rank::{RankedNo, rank, rank_by_similarity};

@@ -4,6 +4,7 @@
 //! for a writer and a commit is durable when the call returns (WAL, `synchronous=FULL`).
 
 mod accounts;
+mod codec;
 mod deliveries;
 mod files;
 mod ingestions;
@@ -29,7 +30,7 @@ pub use files::ExtractedText;
 pub use ingestions::{IngestionCost, Progress, Start, StartIds};
 pub use jobs::Finish;
 pub use memories::MemoryPatch;
-pub use passages::{ActivePassage, PassageRow};
+pub(crate) use passages::{ActivePassage, PassageKey, PassageText, StagedPassage};
 pub use samples::{FailedSample, SampleCounts, StagedVersion};
 
 /// The database of a data directory.

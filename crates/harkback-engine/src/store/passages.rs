@@ -1,17 +1,210 @@
-//! SQL of passages: staging under an invisible version, publishing, and what retrieval reads.
+//! SQL of passages: staging under an invisible version, and what retrieval reads of the active ones.
 
+use futures_util::TryStreamExt;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-/// A passage as staged: texts with their vectors.
+use super::Store;
+use super::codec::{decode_spans, decode_vector, encode_spans, encode_vector};
+use crate::error::Result;
+use crate::model::{FileId, MemoryId, Passage, Span};
+
+/// A passage as it is staged.
 #[derive(Clone, Debug)]
-pub struct PassageRow {
-    /// Order within the version.
-    pub seq: i64,
+pub(crate) struct StagedPassage {
+    /// Place in the version, from 0.
+    pub(crate) seq: u32,
+    /// The texts.
+    pub(crate) passage: Passage,
+    /// Tokens of title and text.
+    pub(crate) n_tokens: u32,
+    /// Vector of the passage, `None` in lexical mode.
+    pub(crate) vector: Option<Vec<f32>>,
 }
 
-/// A passage that readers see.
+/// Where a passage stands in the truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PassageKey {
+    /// The file.
+    pub(crate) file_id: FileId,
+    /// The version of the file in this memory.
+    pub(crate) version_id: Uuid,
+    /// Place in the version.
+    pub(crate) seq: u32,
+}
+
+/// A passage that readers see, with everything an index is built from.
+#[derive(Debug)]
+pub(crate) struct ActivePassage {
+    /// Where it stands.
+    pub(crate) key: PassageKey,
+    /// Title or nearest heading.
+    pub(crate) title: String,
+    /// The text.
+    pub(crate) text: String,
+    /// Its sentences.
+    pub(crate) sentences: Vec<Span>,
+    /// Its vector, if it has one.
+    pub(crate) vector: Option<Vec<f32>>,
+}
+
+/// A live passage's texts as they are shown to the caller.
 #[derive(Clone, Debug)]
-pub struct ActivePassage {
-    /// The version it belongs to.
-    pub version_id: Uuid,
+pub(crate) struct PassageText {
+    /// Which of the asked keys it answers.
+    pub(crate) asked: usize,
+    /// The caller's id of the file.
+    pub(crate) file_id: String,
+    /// The file's name.
+    pub(crate) file_name: String,
+    /// The file's external URI, or empty.
+    pub(crate) url: String,
+    /// A JSON Lines record's `_id`.
+    pub(crate) record_id: Option<String>,
+    /// Title or nearest heading.
+    pub(crate) title: String,
+    /// The text.
+    pub(crate) text: String,
+    /// Its sentences.
+    pub(crate) sentences: Vec<Span>,
+    /// Tokens of title and text.
+    pub(crate) n_tokens: u32,
+}
+
+const INSERT: &str = "INSERT INTO passage (memory_id, version_id, seq, record_id, title, text, n_tokens, sentence_spans, \
+     vector) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+
+const ACTIVE: &str = "SELECT s.file_id, p.version_id, p.seq, p.title, p.text, p.sentence_spans, p.vector \
+     FROM sample s JOIN passage p ON p.memory_id = s.memory_id AND p.version_id = s.active_version \
+     WHERE s.memory_id = $1 ORDER BY s.created_at, s.file_id, p.seq";
+
+const TEXTS: &str = "SELECT j.key AS asked, f.id, f.name, f.external_uri, p.record_id, p.title, p.text, p.sentence_spans, \
+     p.n_tokens FROM json_each($2) j \
+     JOIN sample s ON s.memory_id = $1 AND s.file_id = unhex(j.value ->> 0) AND s.active_version = unhex(j.value ->> 1) \
+     JOIN passage p ON p.memory_id = $1 AND p.version_id = s.active_version AND p.seq = j.value ->> 2 \
+     JOIN file f ON f.account_id = s.account_id AND f.file_id = s.file_id ORDER BY j.key";
+
+impl Store {
+    /// How many passages of a version are staged; they are always the first ones, because a batch is one transaction.
+    pub(crate) async fn count_staged(&self, memory: MemoryId, version: Uuid) -> Result<u32> {
+        let sql = "SELECT count(*) FROM passage WHERE memory_id = $1 AND version_id = $2";
+        let n: i64 =
+            sqlx::query_scalar(sql).bind(memory.0).bind(version).fetch_one(&self.reader).await?;
+        Ok(n as u32)
+    }
+
+    /// Stages a batch of passages under a version that nobody reads yet.
+    pub(crate) async fn stage_passages(
+        &self,
+        memory: MemoryId,
+        version: Uuid,
+        batch: &[StagedPassage],
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        for it in batch {
+            sqlx::query(INSERT)
+                .bind(memory.0)
+                .bind(version)
+                .bind(it.seq)
+                .bind(&it.passage.record_id)
+                .bind(&it.passage.title)
+                .bind(&it.passage.text)
+                .bind(it.n_tokens)
+                .bind(encode_spans(&it.passage.sentences))
+                .bind(it.vector.as_ref().map(|it| encode_vector(it)))
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Removes staged and outdated versions of a memory, except `keep`, in bounded steps.
+    pub(crate) async fn collect_dead_versions(
+        &self,
+        memory: MemoryId,
+        keep: &[Uuid],
+    ) -> Result<()> {
+        let sql = "SELECT DISTINCT version_id FROM passage WHERE memory_id = $1 AND version_id NOT IN \
+                   (SELECT active_version FROM sample WHERE memory_id = $1 AND active_version IS NOT NULL)";
+        let dead: Vec<Uuid> =
+            sqlx::query_scalar(sql).bind(memory.0).fetch_all(&self.reader).await?;
+        for version in dead.into_iter().filter(|it| !keep.contains(it)) {
+            let sql = "DELETE FROM passage WHERE memory_id = $1 AND version_id = $2 AND seq IN \
+                       (SELECT seq FROM passage WHERE memory_id = $1 AND version_id = $2 LIMIT 2000)";
+            while 0 < sqlx::query(sql)
+                .bind(memory.0)
+                .bind(version)
+                .execute(&self.writer)
+                .await?
+                .rows_affected()
+            {}
+        }
+        Ok(())
+    }
+
+    /// Hands every passage that readers see to `take`, in a stable order, and returns the memory's revision; all of one
+    /// snapshot.
+    pub(crate) async fn read_active_passages(
+        &self,
+        memory: MemoryId,
+        mut take: impl FnMut(ActivePassage),
+    ) -> Result<i64> {
+        let mut tx = self.reader.begin().await?;
+        let rev: Option<i64> = sqlx::query_scalar("SELECT rev FROM memory WHERE memory_id = $1")
+            .bind(memory.0)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let mut rows = sqlx::query(ACTIVE).bind(memory.0).fetch(&mut *tx);
+        while let Some(row) = rows.try_next().await? {
+            take(active_passage(&row)?);
+        }
+        Ok(rev.unwrap_or(0))
+    }
+
+    /// The texts of those of `keys` that are still live, in the order of `keys`.
+    pub(crate) async fn passage_texts(
+        &self,
+        memory: MemoryId,
+        keys: &[PassageKey],
+    ) -> Result<Vec<PassageText>> {
+        let asked: Vec<_> =
+            keys.iter().map(|it| (it.file_id.0.simple(), it.version_id.simple(), it.seq)).collect();
+        let asked: Vec<_> =
+            asked.iter().map(|it| (it.0.to_string(), it.1.to_string(), it.2)).collect();
+        let asked = serde_json::to_string(&asked).expect("tuples of strings and numbers are JSON");
+        let rows = sqlx::query(TEXTS).bind(memory.0).bind(asked).fetch_all(&self.reader).await?;
+        rows.iter().map(passage_text).collect()
+    }
+}
+
+fn active_passage(row: &SqliteRow) -> Result<ActivePassage> {
+    let text: String = row.try_get("text")?;
+    let vector: Option<&[u8]> = row.try_get("vector")?;
+    Ok(ActivePassage {
+        key: PassageKey {
+            file_id: FileId(row.try_get("file_id")?),
+            version_id: row.try_get("version_id")?,
+            seq: row.try_get("seq")?,
+        },
+        title: row.try_get("title")?,
+        sentences: decode_spans(row.try_get("sentence_spans")?, &text)?,
+        text,
+        vector: vector.map(decode_vector).transpose()?,
+    })
+}
+
+fn passage_text(row: &SqliteRow) -> Result<PassageText> {
+    let text: String = row.try_get("text")?;
+    Ok(PassageText {
+        asked: row.try_get::<i64, _>("asked")? as usize,
+        file_id: row.try_get("id")?,
+        file_name: row.try_get("name")?,
+        url: row.try_get::<Option<String>, _>("external_uri")?.unwrap_or_default(),
+        record_id: row.try_get("record_id")?,
+        title: row.try_get("title")?,
+        sentences: decode_spans(row.try_get("sentence_spans")?, &text)?,
+        text,
+        n_tokens: row.try_get("n_tokens")?,
+    })
 }

@@ -149,7 +149,6 @@ CREATE TABLE passage (
     n_tokens         INTEGER NOT NULL,
     sentence_spans   BLOB    NOT NULL,
     vector           BLOB,
-    sentence_vectors BLOB,
     PRIMARY KEY (memory_id, version_id, seq)
 ) STRICT;
 

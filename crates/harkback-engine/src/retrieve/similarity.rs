@@ -1,0 +1,27 @@
+//! Signal: what is said in similar words or with a similar meaning. BM25 and dense passages, joined by reciprocal rank
+//! (Cormack, Clarke and Büttcher 2009, k = 60).
+
+use rustc_hash::FxHashMap;
+
+use super::query::Query;
+use crate::index::{PassageNo, Snapshot, best};
+
+/// Passages taken from each list.
+const LIST_LENGTH: usize = 100;
+const RRF_K: f32 = 60.0;
+
+/// Passages by similarity, best first, with scores of 0..=1: 1 is first in every list there is.
+pub(super) fn similar(snapshot: &Snapshot, query: &Query) -> Vec<(PassageNo, f32)> {
+    let mut lists = vec![snapshot.bm25.search(&query.terms, LIST_LENGTH)];
+    if let Some(vector) = &query.vector {
+        lists.push(snapshot.vectors.nearest(vector, LIST_LENGTH));
+    }
+    let greatest = lists.len() as f32 / (RRF_K + 1.0);
+    let mut scores = FxHashMap::<PassageNo, f32>::default();
+    for list in &lists {
+        for (rank, (passage, _)) in list.iter().enumerate() {
+            *scores.entry(*passage).or_default() += 1.0 / (RRF_K + 1.0 + rank as f32) / greatest;
+        }
+    }
+    best(scores.into_iter().collect(), usize::MAX)
+}
