@@ -11,6 +11,16 @@ use rten::ThreadPool;
 
 use crate::error::Result;
 
+/// Who goes first when there is more work than cores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// Somebody waits for the answer.
+    Question,
+    /// Ingestion: on Linux its threads give way to all others, so that a question is answered during it nearly as fast
+    /// as on an idle machine. Elsewhere they compete as equals.
+    Background,
+}
+
 /// One lane a core. Callers on different threads share the lanes text by text.
 pub(super) struct Cores {
     lanes: Vec<Lane>,
@@ -23,11 +33,14 @@ struct Lane {
 
 impl Cores {
     /// As many lanes as the process may use cores.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(urgency: Urgency) -> Self {
         let n_cores = thread::available_parallelism().map_or(1, usize::from);
-        let lane = || Lane {
-            threads: Arc::new(ThreadPool::with_num_threads(1)),
-            n_waiting: AtomicUsize::new(0),
+        let lane = || {
+            let threads = ThreadPool::with_num_threads(1);
+            if urgency == Urgency::Background {
+                threads.run(give_way);
+            }
+            Lane { threads: Arc::new(threads), n_waiting: AtomicUsize::new(0) }
         };
         Self { lanes: (0..n_cores).map(|_| lane()).collect() }
     }
@@ -77,6 +90,18 @@ impl Cores {
     }
 }
 
+/// Lowers the priority of the calling thread (on Linux a priority is a thread's, not a process's).
+#[cfg(target_os = "linux")]
+fn give_way() {
+    const NICE: i32 = 10;
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::warn!(%error, "cannot lower the priority of ingestion, questions may be slower during it");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_way() {}
+
 fn take<'a, T>(items: &'a [T], next: &AtomicUsize) -> Option<(usize, &'a T)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
     items.get(index).map(|item| (index, item))
@@ -90,9 +115,14 @@ mod tests {
     #[test]
     fn results_keep_the_order_of_the_items() {
         let items: Vec<usize> = (0..100).collect();
-        let doubled = Cores::new().map(&items, |item, _| Ok(item * 2)).unwrap();
+        let doubled = Cores::new(Urgency::Question).map(&items, |item, _| Ok(item * 2)).unwrap();
         assert_eq!(doubled, items.iter().map(|item| item * 2).collect::<Vec<_>>());
-        assert!(Cores::new().map(&[] as &[usize], |item, _| Ok(*item)).unwrap().is_empty());
+        assert!(
+            Cores::new(Urgency::Question)
+                .map(&[] as &[usize], |item, _| Ok(*item))
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]
@@ -101,6 +131,9 @@ mod tests {
             if *item == 7 { Err(Error::Model("seven".to_owned())) } else { Ok(*item) }
         };
         let items: Vec<usize> = (0..20).collect();
-        assert_eq!(Cores::new().map(&items, work).unwrap_err().to_string(), "model: seven");
+        assert_eq!(
+            Cores::new(Urgency::Question).map(&items, work).unwrap_err().to_string(),
+            "model: seven"
+        );
     }
 }

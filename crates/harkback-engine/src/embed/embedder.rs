@@ -9,7 +9,7 @@ use rten::ThreadPool;
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, NdTensorView};
 
-use super::cores::Cores;
+use super::cores::{Cores, Urgency};
 use super::hashed;
 use super::manifest::ModelManifest;
 use super::transformer::{Token, Transformer};
@@ -66,8 +66,8 @@ impl Embedder {
                 .dimension
                 .ok_or_else(|| Error::Model(format!("`{}` has no dimension", manifest.id)))?,
             query_prefix: manifest.query_prefix.clone(),
-            query_cores: Cores::new(),
-            passage_cores: Cores::new(),
+            query_cores: Cores::new(Urgency::Question),
+            passage_cores: Cores::new(Urgency::Background),
         };
         Ok(Some(Self { kind: Arc::new(Kind::Transformer(Box::new(bert))) }))
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
 
-use super::cores::Cores;
+use super::cores::{Cores, Urgency};
 use super::manifest::ModelManifest;
 use super::transformer::Transformer;
 use crate::error::{Error, Result};
@@ -35,7 +35,7 @@ impl Reranker {
         let cross_encoder = CrossEncoder {
             transformer: Transformer::new(onnx, &tokenizer, "logits", manifest.max_tokens)?,
             id: manifest.id.clone(),
-            cores: Cores::new(),
+            cores: Cores::new(Urgency::Question),
         };
         Ok(Some(Self { cross_encoder: Arc::new(cross_encoder) }))
     }
