@@ -25,7 +25,8 @@ pub struct ModelsDir {
     /// Directory of the models, which several servers and users may share [default: harkback/models in the user's
     /// cache directory]
     #[arg(
-        long = "models",
+        id = "models",
+        long,
         value_name = "DIR",
         env = "HARKBACK_MODELS",
         default_value_os_t = default_dir(),

@@ -8,6 +8,7 @@ mod codec;
 mod deliveries;
 mod files;
 mod ingestions;
+mod integrity;
 mod jobs;
 mod memories;
 mod messages;

@@ -3,18 +3,35 @@
 //! A command is one file: its arguments (`XArgs`) and an async function that takes them with a [`Printer`]. It is
 //! registered by one line in [`Command`] and one in [`run`].
 
+mod doctor;
 mod models;
 mod printer;
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 pub use printer::Printer;
 
 /// What a command ends with: its exit status, or what went wrong. Printing the chain of causes is [`main`]'s part.
 pub type Outcome = Result<ExitCode, Box<dyn Error + Send + Sync>>;
+
+/// Where the data lies.
+#[derive(Args, Clone, Debug)]
+pub struct DataDir {
+    /// Data directory
+    #[arg(
+        id = "data",
+        long,
+        value_name = "DIR",
+        env = "HARKBACK_DATA",
+        default_value = "./harkback-data",
+        hide_env_values = true
+    )]
+    pub path: PathBuf,
+}
 
 /// Graph memory for voice agents: multi-hop answers from your documents, on your machine, without an LLM
 #[derive(Debug, Parser)]
@@ -28,6 +45,8 @@ const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed (standard error says wh
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check that a server can run here, and say what to do if not
+    Doctor(doctor::DoctorArgs),
     /// Bring, list and verify the models that retrieval runs on
     Models(models::ModelsArgs),
 }
@@ -52,6 +71,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: &Command, printer: &Printer) -> Outcome {
     match command {
+        Command::Doctor(args) => doctor::doctor(args, printer).await,
         Command::Models(args) => models::models(args, printer).await,
     }
 }
