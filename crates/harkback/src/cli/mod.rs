@@ -4,8 +4,11 @@
 //! registered by one line in [`Command`] and one in [`run`].
 
 mod doctor;
+mod ingest;
 mod models;
 mod printer;
+mod query;
+mod remote;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -47,6 +50,10 @@ const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed (standard error says wh
 enum Command {
     /// Check that a server can run here, and say what to do if not
     Doctor(doctor::DoctorArgs),
+    /// Put files and folders into a memory of a running server, and wait until it can recall them
+    Ingest(ingest::IngestArgs),
+    /// Ask a memory of a running server
+    Query(query::QueryArgs),
     /// Bring, list and verify the models that retrieval runs on
     Models(models::ModelsArgs),
 }
@@ -72,6 +79,8 @@ pub fn main() -> ExitCode {
 async fn run(command: &Command, printer: &Printer) -> Outcome {
     match command {
         Command::Doctor(args) => doctor::doctor(args, printer).await,
+        Command::Ingest(args) => ingest::ingest(args, printer).await,
+        Command::Query(args) => query::query(args, printer).await,
         Command::Models(args) => models::models(args, printer).await,
     }
 }

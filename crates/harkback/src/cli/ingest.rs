@@ -1,0 +1,213 @@
+//! `harkback ingest`: puts files and folders into a memory of a running server and waits until it can recall them.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use futures_util::{StreamExt, stream};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::remote::{Remote, RemoteArgs, RemoteError};
+use super::{Outcome, Printer};
+
+const UPLOADS_AT_ONCE: usize = 4;
+const FILES_PER_CALL: usize = 500;
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Arguments of `harkback ingest`.
+#[derive(Args, Debug)]
+pub(super) struct IngestArgs {
+    /// Files and folders; folders with everything below them, hidden entries left out
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Memory that takes them
+    #[arg(long)]
+    memory: String,
+    /// Print what became of each file as JSON on standard output
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+/// A file that is in the server now.
+struct Added {
+    path: String,
+    file_id: String,
+}
+
+/// A file that is not, and why.
+struct Failed {
+    path: String,
+    reason: String,
+}
+
+/// Runs the command. Ends well only if every file did.
+///
+/// # Errors
+/// If a path does not exist, or the server refuses or does not answer.
+pub(super) async fn ingest(args: &IngestArgs, printer: &Printer) -> Outcome {
+    let paths = files_below(&args.paths)?;
+    if paths.is_empty() {
+        return Err("there is no file to ingest".into());
+    }
+    let remote = Remote::new(&args.remote)?;
+    // Asked first, so that a wrong key or memory is told before a long upload.
+    remote.get(&format!("/memories/get/{}", args.memory), &[]).await?;
+
+    let (added, mut failed) = upload(&remote, &paths).await?;
+    let file_ids: Vec<&str> = added.iter().map(|it| it.file_id.as_str()).collect();
+    add_to_memory(&remote, &args.memory, &file_ids).await?;
+    if !added.is_empty() {
+        let memory = watch(&remote, &args.memory).await?;
+        failed.extend(failures_among(&memory, &added));
+    }
+
+    for it in &failed {
+        printer.note(&format!("failed: {}: {}", it.path, it.reason));
+    }
+    printer.note(&format!(
+        "{} of {} files can be recalled",
+        paths.len() - failed.len(),
+        paths.len()
+    ));
+    if args.json {
+        printer.data(&report(&added, &failed).to_string());
+    }
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Puts uploaded files into the memory.
+///
+/// # Errors
+/// If the server refuses or does not answer.
+pub(super) async fn add_to_memory(
+    remote: &Remote,
+    memory_id: &str,
+    file_ids: &[&str],
+) -> Result<(), RemoteError> {
+    for some in file_ids.chunks(FILES_PER_CALL) {
+        remote.post("/memories/add-files", &json!({"memoryID": memory_id, "files": some})).await?;
+    }
+    Ok(())
+}
+
+/// Starts the ingestion and shows its progress until it ends. Returns the memory as it is then.
+///
+/// # Errors
+/// If the server refuses or does not answer.
+pub(super) async fn watch(remote: &Remote, memory_id: &str) -> Result<Value, RemoteError> {
+    remote.post("/memories/start-ingestion", &json!({"memoryID": memory_id})).await?;
+    let bar = bar("ingesting {bar:30} {pos}/{len} files{msg}");
+    loop {
+        let memory = remote.get(&format!("/memories/get/{memory_id}"), &[]).await?["data"].take();
+        let progress = &memory["progress"];
+        bar.set_length(progress["samples"]["total"].as_u64().unwrap_or(0));
+        bar.set_position(progress["samples"]["done"].as_u64().unwrap_or(0));
+        bar.set_message(pace(progress));
+        if matches!(memory["status"].as_str(), Some("success" | "failed")) {
+            bar.finish_and_clear();
+            return Ok(memory);
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+fn pace(progress: &Value) -> String {
+    let mut text = format!(", {} passages", progress["passages"].as_u64().unwrap_or(0));
+    if let Some(rate) = progress["rate"].as_f64() {
+        text += &format!(", {rate:.0} passages/s");
+    }
+    if let Some(eta_s) = progress["etaSeconds"].as_f64() {
+        text += &format!(", {eta_s:.0} s to go");
+    }
+    text
+}
+
+/// Uploads a few at a time. What cannot be read or is refused fails alone; a silent server fails all.
+async fn upload(
+    remote: &Remote,
+    paths: &[PathBuf],
+) -> Result<(Vec<Added>, Vec<Failed>), RemoteError> {
+    let bar = bar("uploading {bar:30} {pos}/{len} files, {per_sec}, {eta} to go");
+    bar.set_length(paths.len() as u64);
+    let mut uploads = stream::iter(paths)
+        .map(async |path| {
+            let name =
+                path.file_name().map_or_else(String::new, |it| it.to_string_lossy().into_owned());
+            (path.display().to_string(), remote.add_path(&name, path).await)
+        })
+        .buffered(UPLOADS_AT_ONCE);
+
+    let (mut added, mut failed) = (Vec::new(), Vec::new());
+    while let Some((path, outcome)) = uploads.next().await {
+        bar.inc(1);
+        match outcome {
+            Ok(file_id) => added.push(Added { path, file_id }),
+            Err(RemoteError::Refused(reason)) => failed.push(Failed { path, reason }),
+            Err(RemoteError::Unreadable(error)) => {
+                failed.push(Failed { path, reason: error.to_string() })
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    bar.finish_and_clear();
+    Ok((added, failed))
+}
+
+/// The memory lists every file of its that failed; those of other uploads are not ours to tell of.
+fn failures_among(memory: &Value, added: &[Added]) -> Vec<Failed> {
+    let failures = memory["progress"]["failed"].as_array().map_or(&[][..], Vec::as_slice);
+    let ours = |it: &Value| {
+        let file = added.iter().find(|file| it["fileID"] == file.file_id)?;
+        Some(Failed { path: file.path.clone(), reason: it["reason"].as_str()?.to_owned() })
+    };
+    failures.iter().filter_map(ours).collect()
+}
+
+fn report(added: &[Added], failed: &[Failed]) -> Value {
+    let is_well = |it: &&Added| !failed.iter().any(|other| other.path == it.path);
+    let files: Vec<Value> = added
+        .iter()
+        .filter(is_well)
+        .map(|it| json!({"path": it.path, "fileID": it.file_id}))
+        .collect();
+    let failed: Vec<Value> =
+        failed.iter().map(|it| json!({"path": it.path, "reason": it.reason})).collect();
+    json!({"files": files, "failed": failed})
+}
+
+fn files_below(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let mut found = Vec::new();
+    for path in paths {
+        collect(path, &mut found)
+            .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+    }
+    Ok(found)
+}
+
+fn collect(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    if !std::fs::metadata(path)?.is_dir() {
+        found.push(path.to_owned());
+        return Ok(());
+    }
+    let mut entries =
+        std::fs::read_dir(path)?.map(|it| Ok(it?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    entries.sort();
+    for entry in entries {
+        let is_hidden = entry.file_name().is_some_and(|it| it.as_encoded_bytes().starts_with(b"."));
+        // A link inside a folder may lead back to it.
+        if !is_hidden && !entry.is_symlink() {
+            collect(&entry, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn bar(template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_style(ProgressStyle::with_template(template).expect("the template is ours"));
+    bar
+}

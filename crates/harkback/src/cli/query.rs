@@ -1,0 +1,106 @@
+//! `harkback query`: asks a memory of a running server one question.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::remote::{Remote, RemoteArgs, RemoteError};
+use super::{Outcome, Printer};
+
+/// Arguments of `harkback query`.
+#[derive(Args, Debug)]
+pub(super) struct QueryArgs {
+    /// The question
+    question: String,
+    /// Memory to ask
+    #[arg(long)]
+    memory: String,
+    /// An answer fit to be spoken, instead of raw matches
+    #[arg(long)]
+    assisted: bool,
+    /// Also up to three supporting facts
+    #[arg(long)]
+    facts: bool,
+    /// How many matches, 1 to 100
+    #[arg(long, default_value_t = 5)]
+    top_k: u32,
+    /// Print the server's answer as it came
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+/// What to ask of a memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'a> {
+    pub(super) text: &'a str,
+    pub(super) assisted: bool,
+    pub(super) facts: bool,
+    pub(super) top_k: u32,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the server refuses or does not answer.
+pub(super) async fn query(args: &QueryArgs, printer: &Printer) -> Outcome {
+    let remote = Remote::new(&args.remote)?;
+    let question = Question {
+        text: &args.question,
+        assisted: args.assisted,
+        facts: args.facts,
+        top_k: args.top_k,
+    };
+    let began = Instant::now();
+    let answer = ask(&remote, &args.memory, question).await?;
+    let elapsed_ms = began.elapsed().as_secs_f64() * 1e3;
+
+    if args.json {
+        printer.data(&answer.to_string());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let contents = contents_of(&answer["payload"]);
+    if contents.is_empty() {
+        printer.note("this memory holds nothing yet");
+    }
+    printer.data(&contents.join("\n\n"));
+    for fact in contents_of(&answer["facts"]) {
+        printer.data(&format!("fact: {fact}"));
+    }
+    printer.note(&format!("sources: {}; {elapsed_ms:.0} ms", names_of(&answer["sources"])));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks and returns the whole answer, in the list shape.
+///
+/// # Errors
+/// If the server refuses or does not answer.
+pub(super) async fn ask(
+    remote: &Remote,
+    memory_id: &str,
+    question: Question<'_>,
+) -> Result<Value, RemoteError> {
+    let params = [
+        ("memoryID", memory_id),
+        ("query", question.text),
+        ("assisted", if question.assisted { "true" } else { "false" }),
+        ("facts", if question.facts { "true" } else { "false" }),
+        ("top_k", &question.top_k.to_string()),
+    ];
+    remote.get("/memory", &params).await
+}
+
+/// The texts of a payload or of facts.
+pub(super) fn contents_of(items: &Value) -> Vec<&str> {
+    items.as_array().into_iter().flatten().filter_map(|it| it["content"].as_str()).collect()
+}
+
+/// The sources' names, best first, in one line.
+pub(super) fn names_of(sources: &Value) -> String {
+    let names: Vec<&str> =
+        sources.as_array().into_iter().flatten().filter_map(|it| it["name"].as_str()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

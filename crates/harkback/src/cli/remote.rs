@@ -1,0 +1,150 @@
+//! How the commands talk to a running server: the public API over HTTP, and nothing else.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use reqwest::{Body, Client, RequestBuilder, Url};
+use serde_json::{Value, json};
+
+/// Where the server is and who asks.
+#[derive(Args, Clone, Debug)]
+pub(super) struct RemoteArgs {
+    /// Address of the running server
+    #[arg(long, env = "HARKBACK_URL", default_value = "http://127.0.0.1:8787")]
+    pub(super) url: String,
+    /// API key, made by `harkback keys create`
+    #[arg(long, env = "HARKBACK_API_KEY", hide_env_values = true)]
+    pub(super) key: String,
+}
+
+/// A server and a key to it.
+#[derive(Clone)]
+pub(super) struct Remote {
+    http: Client,
+    url: Url,
+    key: String,
+}
+
+/// Why a call brought no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RemoteError {
+    /// The server refused it, in its own words.
+    #[error("{0}")]
+    Refused(String),
+    /// Nothing came back that could be read.
+    #[error("cannot reach the server at `{url}`; is `harkback serve` running there?")]
+    Unreachable {
+        /// The server's address.
+        url: String,
+        /// What went wrong on the way.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The address is none.
+    #[error("`{0}` is not an address of a server; write one like `http://127.0.0.1:8787`")]
+    BadUrl(String),
+    /// A file could not be read.
+    #[error("cannot read the file")]
+    Unreadable(#[source] std::io::Error),
+}
+
+impl Remote {
+    /// The server that the arguments name.
+    ///
+    /// # Errors
+    /// If the address cannot be parsed.
+    pub(super) fn new(args: &RemoteArgs) -> Result<Self, RemoteError> {
+        let url = Url::parse(&args.url).map_err(|_| RemoteError::BadUrl(args.url.clone()))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(RemoteError::BadUrl(args.url.clone()));
+        }
+        Ok(Self { http: Client::new(), url, key: args.key.clone() })
+    }
+
+    /// Asks for a page; `params` need no escaping.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
+    pub(super) async fn get(
+        &self,
+        path: &str,
+        params: &[(&str, &str)],
+    ) -> Result<Value, RemoteError> {
+        let mut url = self.at(path);
+        if !params.is_empty() {
+            url.query_pairs_mut().extend_pairs(params);
+        }
+        self.send(self.http.get(url).timeout(Duration::from_secs(60))).await
+    }
+
+    /// Posts a JSON body.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, RemoteError> {
+        self.send(self.http.post(self.at(path)).json(body).timeout(Duration::from_secs(60))).await
+    }
+
+    /// Uploads bytes and makes a file of them. Returns the file's id.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
+    pub(super) async fn add_file(&self, name: &str, body: Body) -> Result<String, RemoteError> {
+        let upload = self.post("/files/upload", &json!({"fileName": name})).await?;
+        let (url, key) = (text_at(&upload, "/data/uploadUrl")?, text_at(&upload, "/data/key")?);
+        let url = Url::parse(url).map_err(|_| RemoteError::BadUrl(url.to_owned()))?;
+        self.answer(self.http.put(url).body(body)).await?;
+        let file = self.post("/files/create", &json!({"name": name, "key": key})).await?;
+        Ok(text_at(&file, "/data/id")?.to_owned())
+    }
+
+    /// Uploads a file from disk, in a stream.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or the server refuses or does not answer.
+    pub(super) async fn add_path(&self, name: &str, path: &Path) -> Result<String, RemoteError> {
+        let file = tokio::fs::File::open(path).await.map_err(RemoteError::Unreadable)?;
+        self.add_file(name, Body::from(file)).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Value, RemoteError> {
+        let text = self.answer(request.header("X-API-Key", &self.key)).await?;
+        serde_json::from_str(&text).map_err(|_| not_ours(&text))
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<String, RemoteError> {
+        let unreachable = |source| RemoteError::Unreachable { url: self.url.to_string(), source };
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let text = response.text().await.map_err(unreachable)?;
+        if status.is_success() {
+            return Ok(text);
+        }
+        let error = serde_json::from_str::<Value>(&text)
+            .ok()
+            .and_then(|it| Some(it.get("error")?.as_str()?.to_owned()));
+        Err(RemoteError::Refused(error.unwrap_or_else(|| format!("the server answered {status}"))))
+    }
+
+    fn at(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
+        url
+    }
+}
+
+/// The text at a JSON pointer of an answer.
+///
+/// # Errors
+/// If the answer has none, so that what answered is not a server of ours.
+pub(super) fn text_at<'a>(answer: &'a Value, pointer: &str) -> Result<&'a str, RemoteError> {
+    answer.pointer(pointer).and_then(Value::as_str).ok_or_else(|| not_ours(&answer.to_string()))
+}
+
+fn not_ours(text: &str) -> RemoteError {
+    let start: String = text.chars().take(200).collect();
+    RemoteError::Refused(format!(
+        "this does not look like a Harkback server; it answered `{start}`"
+    ))
+}
