@@ -55,6 +55,15 @@ pub struct Session {
     pub deleted_at: Option<Micros>,
 }
 
+/// What became of the wish to delete a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionDeletion {
+    /// It is deleted now.
+    Done,
+    /// It was deleted before; nothing changed.
+    DoneBefore,
+}
+
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -114,4 +123,24 @@ pub struct Message {
     pub created_at: Micros,
     /// Last change.
     pub updated_at: Micros,
+}
+
+/// What became of a new message.
+#[derive(Clone, Debug)]
+pub enum MessagePlace {
+    /// It is stored, as given here.
+    Stored(Message),
+    /// Its session was deleted before; nothing is stored.
+    SessionDeleted,
+}
+
+/// Which messages are listed. What is `None` does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct MessageFilter {
+    /// Only those of this session.
+    pub session_id: Option<String>,
+    /// Only those of this end user.
+    pub customer_user_id: Option<String>,
+    /// Only those of this role.
+    pub role: Option<Role>,
 }

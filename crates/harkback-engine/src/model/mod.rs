@@ -10,7 +10,9 @@ mod page;
 mod recall;
 
 pub use account::{Account, ApiKey};
-pub use conversation::{EndUser, Message, MetadataEntry, Role, Session};
+pub use conversation::{
+    EndUser, Message, MessageFilter, MessagePlace, MetadataEntry, Role, Session, SessionDeletion,
+};
 pub use document::{Document, Passage, Span};
 pub use file::{FileRecord, FileType, NewFile, Sample, SampleState, Upload};
 pub use ids::{AccountId, FileId, MemoryId, Micros, Owned};

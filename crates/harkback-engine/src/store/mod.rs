@@ -12,6 +12,7 @@ mod integrity;
 mod jobs;
 mod memories;
 mod messages;
+mod page;
 mod passages;
 mod samples;
 mod sessions;
@@ -26,6 +27,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use crate::error::{Error, Result};
+use crate::model::{AccountId, Owned};
 
 pub use files::ExtractedText;
 pub use ingestions::{IngestionCost, Progress, Start, StartIds};
@@ -73,6 +75,26 @@ impl Store {
     /// A write transaction: everything in it becomes visible and durable at once, or not at all.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// What a look-up by a caller's id means: `found` in the caller's own account, or else whether `foreign` finds a row,
+    /// a statement of the id and the caller's account that looks in all others.
+    async fn owned<T>(
+        &self,
+        found: Option<T>,
+        foreign: &'static str,
+        account_id: AccountId,
+        id: &str,
+    ) -> Result<Owned<T>> {
+        if let Some(found) = found {
+            return Ok(Owned::Mine(found));
+        }
+        let elsewhere: Option<i64> = sqlx::query_scalar(foreign)
+            .bind(id)
+            .bind(account_id.0)
+            .fetch_optional(&self.reader)
+            .await?;
+        Ok(if elsewhere.is_some() { Owned::Foreign } else { Owned::Absent })
     }
 
     /// Closes all connections, so that the WAL is folded into the database file.
