@@ -1,1 +1,228 @@
-//! TODO-OWNER
+//! What is the server told, and where? Flags come before the environment (`HARKBACK_*`), the environment before the
+//! configuration file (TOML), the file before the defaults.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde::Deserialize;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Data directory.
+    pub data: PathBuf,
+    /// Address at which callers reach the server, as upload URLs begin; taken from a request's `Host` when not set.
+    pub public_url: Option<String>,
+    /// Most bytes of an uploaded file.
+    pub max_file_bytes: u64,
+    /// Shape of `payload` for a retrieval request without `top_k`.
+    pub payload_without_top_k: PayloadShape,
+    /// Private hosts that callers' URLs may name all the same: `host` or `host:port`.
+    pub allowed_private_hosts: Vec<String>,
+    /// Requests a key may make in a second on average; twice as many in a burst.
+    pub requests_per_second: NonZeroU32,
+    /// Requests that may be under way at once; more are told to come back.
+    pub max_requests: usize,
+    /// Seconds until a request is given up. Uploads may take longer.
+    pub timeout_seconds: u64,
+    /// What is logged, as `tracing` filters are written.
+    pub log: String,
+}
+
+/// Shape of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum PayloadShape {
+    /// One string, as clients up to 0.14 expect.
+    String,
+    /// A list of items, as with `top_k`.
+    List,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
+            data: PathBuf::from("harkback-data"),
+            public_url: None,
+            max_file_bytes: 512 * 1024 * 1024,
+            payload_without_top_k: PayloadShape::String,
+            allowed_private_hosts: Vec::new(),
+            requests_per_second: NonZeroU32::new(1000).expect("1000 is not zero"),
+            max_requests: 512,
+            timeout_seconds: 60,
+            log: "info".to_owned(),
+        }
+    }
+}
+
+/// The settings as flags and environment variables; what is not given is left to the file and the defaults.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ConfigArgs {
+    /// Configuration file (TOML; the same settings, written `like_this`)
+    #[arg(long, value_name = "FILE", env = "HARKBACK_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Data directory, made if it is not there [default: harkback-data]
+    #[arg(long, value_name = "DIR", env = "HARKBACK_DATA")]
+    pub data: Option<PathBuf>,
+    /// Address to listen on [default: 127.0.0.1:8787]
+    #[arg(long, value_name = "ADDR", env = "HARKBACK_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Address at which callers reach the server [default: the Host of each request]
+    #[arg(long, value_name = "URL", env = "HARKBACK_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// Most bytes of an uploaded file [default: 512 MB]
+    #[arg(long, value_name = "BYTES", env = "HARKBACK_MAX_FILE_BYTES")]
+    pub max_file_bytes: Option<u64>,
+    /// Shape of the payload for a retrieval request without `top_k` [default: string]
+    #[arg(long, value_name = "SHAPE", env = "HARKBACK_PAYLOAD_WITHOUT_TOP_K")]
+    pub payload_without_top_k: Option<PayloadShape>,
+    /// Private hosts that callers' URLs may name all the same, with commas between them
+    #[arg(
+        long,
+        value_name = "HOSTS",
+        value_delimiter = ',',
+        env = "HARKBACK_ALLOWED_PRIVATE_HOSTS"
+    )]
+    pub allowed_private_hosts: Option<Vec<String>>,
+    /// Requests a key may make in a second on average [default: 1000]
+    #[arg(long, value_name = "N", env = "HARKBACK_REQUESTS_PER_SECOND")]
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Requests that may be under way at once [default: 512]
+    #[arg(long, value_name = "N", env = "HARKBACK_MAX_REQUESTS")]
+    pub max_requests: Option<usize>,
+    /// Seconds until a request is given up [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "HARKBACK_TIMEOUT_SECONDS")]
+    pub timeout_seconds: Option<u64>,
+    /// What is logged, as `tracing` filters are written [default: info]
+    #[arg(long, value_name = "FILTER", env = "HARKBACK_LOG")]
+    pub log: Option<String>,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file `{path}`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("cannot understand the configuration file `{path}`")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        source: Box<toml::de::Error>,
+    },
+    /// A setting has an impossible value.
+    #[error("`{setting}` must be {must_be}")]
+    Value {
+        /// The setting.
+        setting: &'static str,
+        /// What it may be.
+        must_be: &'static str,
+    },
+}
+
+impl Config {
+    /// Merges flags and environment over the file over the defaults.
+    ///
+    /// # Errors
+    /// If the file cannot be read or understood, or a value is impossible.
+    pub fn load(args: &ConfigArgs) -> Result<Self, ConfigError> {
+        let mut config = match &args.config {
+            Some(path) => Self::read(path)?,
+            None => Self::default(),
+        };
+        let args = args.clone();
+        overlay(&mut config.data, args.data);
+        overlay(&mut config.listen, args.listen);
+        overlay(&mut config.max_file_bytes, args.max_file_bytes);
+        overlay(&mut config.payload_without_top_k, args.payload_without_top_k);
+        overlay(&mut config.allowed_private_hosts, args.allowed_private_hosts);
+        overlay(&mut config.requests_per_second, args.requests_per_second);
+        overlay(&mut config.max_requests, args.max_requests);
+        overlay(&mut config.timeout_seconds, args.timeout_seconds);
+        overlay(&mut config.log, args.log);
+        config.public_url = args.public_url.or(config.public_url);
+        config.checked()
+    }
+
+    /// How long a request may take.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds)
+    }
+
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text).map_err(|source| ConfigError::Parse {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    fn checked(mut self) -> Result<Self, ConfigError> {
+        let refuse = |setting, must_be| Err(ConfigError::Value { setting, must_be });
+        if self.max_file_bytes == 0 {
+            return refuse("max_file_bytes", "at least 1");
+        }
+        if self.max_requests == 0 {
+            return refuse("max_requests", "at least 1");
+        }
+        if self.timeout_seconds == 0 {
+            return refuse("timeout_seconds", "at least 1");
+        }
+        if let Some(url) = &mut self.public_url {
+            *url = url.trim_end_matches('/').to_owned();
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                return refuse("public_url", "a URL that begins with http:// or https://");
+            }
+        }
+        Ok(self)
+    }
+}
+
+fn overlay<T>(value: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *value = given;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_come_before_the_file_and_the_file_before_the_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("harkback.toml");
+        fs::write(&path, "listen = \"127.0.0.1:1\"\nmax_file_bytes = 5\n").unwrap();
+        let args = ConfigArgs { config: Some(path), max_file_bytes: Some(7), ..Default::default() };
+        let config = Config::load(&args).unwrap();
+        assert_eq!(config.listen.port(), 1);
+        assert_eq!(config.max_file_bytes, 7);
+        assert_eq!(config.max_requests, Config::default().max_requests);
+    }
+
+    #[test]
+    fn unknown_settings_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("harkback.toml");
+        fs::write(&path, "lissten = \"127.0.0.1:1\"\n").unwrap();
+        let args = ConfigArgs { config: Some(path), ..Default::default() };
+        assert!(matches!(Config::load(&args), Err(ConfigError::Parse { .. })));
+    }
+}

@@ -3,8 +3,10 @@
 pub mod api;
 pub mod app;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod egress;
+pub mod keys;
 pub mod models;
 pub mod telemetry;
 pub mod webhooks;

@@ -1,1 +1,157 @@
-//! TODO-OWNER
+//! Which routes are there, and what happens around each of them?
+
+pub mod auth;
+pub mod envelope;
+pub mod error;
+pub mod extract;
+pub mod health;
+pub mod messages;
+mod openapi;
+pub mod page;
+pub mod sessions;
+pub mod users;
+
+use std::any::Any;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::Uri;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get};
+use axum::serve::ListenerExt;
+use axum::{Json, Router};
+use tokio::net::TcpListener;
+use tower::Layer;
+use tower::util::MapRequestLayer;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::AppState;
+use crate::telemetry;
+
+/// How long open connections may go on after the server was told to end.
+const DRAIN_WAIT: Duration = Duration::from_secs(30);
+
+/// Every route that answers within the time limit.
+fn resources() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(users::create_user))
+        .routes(routes!(users::get_user))
+        .routes(routes!(users::list_users))
+        .routes(routes!(users::delete_user))
+        .routes(routes!(sessions::create_session))
+        .routes(routes!(sessions::get_session))
+        .routes(routes!(sessions::list_sessions))
+        .routes(routes!(sessions::delete_session))
+        .routes(routes!(messages::create_message))
+        .routes(routes!(messages::get_message))
+        .routes(routes!(messages::list_messages))
+        .routes(routes!(messages::delete_message))
+        .routes(routes!(health::get_health))
+        .routes(routes!(health::get_readiness))
+        .routes(routes!(health::get_metrics))
+        // Without an id these answer that it is required, not that there is no such route.
+        .route("/users/get", get(users::get_user))
+        .route("/users/delete", delete(users::delete_user))
+        .route("/sessions/get", get(sessions::get_session))
+        .route("/sessions/delete", delete(sessions::delete_session))
+        .route("/messages/get", get(messages::get_message))
+        .route("/messages/delete", delete(messages::delete_message))
+        .route("/docs", get(openapi::get_docs))
+        .route("/docs/{file}", get(openapi::get_docs_file))
+}
+
+/// Every route that takes as long as its body does.
+fn transfers() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+}
+
+/// The whole API, ready to be served.
+pub fn router(app: &AppState) -> Router {
+    telemetry::prometheus();
+    let (routes, document) = resources()
+        .layer(from_fn_with_state(Arc::clone(app), within_time))
+        .layer(DefaultBodyLimit::max(extract::MAX_BODY_BYTES))
+        .merge(transfers())
+        .split_for_parts();
+    let inner = routes
+        .route("/openapi.json", get(async move || Json(document.clone())))
+        .fallback(async || error::no_route())
+        .method_not_allowed_fallback(async || error::wrong_method())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Arc::clone(app), if_there_is_room))
+        .layer(from_fn_with_state(Arc::clone(app), telemetry::observe))
+        .with_state(Arc::clone(app));
+    Router::new().fallback_service(MapRequestLayer::new(without_trailing_slash).layer(inner))
+}
+
+/// The OpenAPI document of [`router`].
+pub fn document() -> utoipa::openapi::OpenApi {
+    resources().merge(transfers()).into_openapi()
+}
+
+/// Serves the API until `app.ending` is cancelled, then lets open requests end.
+///
+/// # Errors
+/// If the listener fails.
+pub async fn serve(app: &AppState, listener: TcpListener) -> io::Result<()> {
+    let listener = listener.tap_io(|tcp| {
+        if let Err(error) = tcp.set_nodelay(true) {
+            tracing::debug!(error.message = %error, "answers may wait for the network to fill a packet");
+        }
+    });
+    let ending = app.ending.clone();
+    let serving = axum::serve(listener, router(app))
+        .with_graceful_shutdown(app.ending.clone().cancelled_owned());
+    tokio::select! {
+        ended = serving.into_future() => ended,
+        () = async { ending.cancelled().await; tokio::time::sleep(DRAIN_WAIT).await } => {
+            tracing::warn!("connections were closed before their requests had ended");
+            Ok(())
+        }
+    }
+}
+
+/// Every route answers with and without a trailing slash, directly.
+fn without_trailing_slash(mut request: Request) -> Request {
+    let path = request.uri().path();
+    let trimmed = path.trim_end_matches('/');
+    if trimmed.len() == path.len() || trimmed.is_empty() {
+        return request;
+    }
+    let target = match request.uri().query() {
+        Some(query) => format!("{trimmed}?{query}"),
+        None => trimmed.to_owned(),
+    };
+    if let Ok(uri) = Uri::try_from(target) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+async fn within_time(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(app.config.timeout(), next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => error::unavailable("Request took too long").into_response(),
+    }
+}
+
+async fn if_there_is_room(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    match app.slots.try_acquire() {
+        Ok(_slot) => next.run(request).await,
+        Err(_) => error::unavailable("Too many requests under way").into_response(),
+    }
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|it| (*it).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "unknown panic".to_owned());
+    error::internal(format!("panic: {text}")).into_response()
+}
