@@ -17,7 +17,7 @@ mod store;
 pub use blobs::{Blobs, Put};
 pub use embed::{
     Embedder, Manifest, ModelFile, ModelManifest, ModelRole, ModelSource, ModelState, Models,
-    PassageVectors, Pooling, Reranker, sha256_of,
+    Pooling, Reranker, sha256_of,
 };
 pub use error::{Error, Result};
 pub use memory::Memory;

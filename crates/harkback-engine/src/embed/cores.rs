@@ -9,7 +9,7 @@ use std::thread;
 
 use rten::ThreadPool;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Who goes first when there is more work than cores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +49,8 @@ impl Cores {
     pub(super) fn run<R>(&self, work: impl FnOnce(&Arc<ThreadPool>) -> R) -> R {
         let lane = self.lanes.iter().min_by_key(|lane| lane.n_waiting.load(Ordering::Relaxed));
         let lane = lane.expect("there is at least one core");
-        lane.n_waiting.fetch_add(1, Ordering::Relaxed);
-        let result = work(&lane.threads);
-        lane.n_waiting.fetch_sub(1, Ordering::Relaxed);
-        result
+        let _busy = Busy::new(&lane.n_waiting);
+        work(&lane.threads)
     }
 
     /// Maps every item on some lane; results are in the order of the items. The first error wins.
@@ -78,7 +76,11 @@ impl Cores {
             let workers: Vec<_> = (0..n_workers).map(|_| scope.spawn(drain)).collect();
             workers
                 .into_iter()
-                .map(|worker| worker.join().expect("model work does not panic"))
+                .map(|worker| {
+                    worker
+                        .join()
+                        .unwrap_or_else(|_| Err(Error::Model("a thread panicked".to_owned())))
+                })
                 .collect()
         });
         let mut done = Vec::with_capacity(items.len());
@@ -102,6 +104,22 @@ fn give_way() {
 #[cfg(not(target_os = "linux"))]
 fn give_way() {}
 
+/// Counts a caller of a lane as long as it is there, even if its work panics.
+struct Busy<'a>(&'a AtomicUsize);
+
+impl<'a> Busy<'a> {
+    fn new(n_waiting: &'a AtomicUsize) -> Self {
+        n_waiting.fetch_add(1, Ordering::Relaxed);
+        Self(n_waiting)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 fn take<'a, T>(items: &'a [T], next: &AtomicUsize) -> Option<(usize, &'a T)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
     items.get(index).map(|item| (index, item))
@@ -110,7 +128,6 @@ fn take<'a, T>(items: &'a [T], next: &AtomicUsize) -> Option<(usize, &'a T)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
 
     #[test]
     fn results_keep_the_order_of_the_items() {
@@ -135,5 +152,16 @@ mod tests {
             Cores::new(Urgency::Question).map(&items, work).unwrap_err().to_string(),
             "model: seven"
         );
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_the_lanes_stay_usable() {
+        let cores = Cores::new(Urgency::Background);
+        let items: Vec<usize> = (0..8).collect();
+        let error =
+            cores.map(&items, |item, threads| threads.run(|| Ok(1 / (item - item)))).unwrap_err();
+        assert_eq!(error.to_string(), "model: a thread panicked");
+        assert!(cores.lanes.iter().all(|lane| lane.n_waiting.load(Ordering::Relaxed) == 0));
+        assert_eq!(cores.map(&items, |item, threads| threads.run(|| Ok(*item))).unwrap(), items);
     }
 }

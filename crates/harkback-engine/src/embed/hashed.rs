@@ -3,7 +3,6 @@
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::embedder::unit;
-use crate::model::Span;
 
 pub(super) const ID: &str = "for-tests-only";
 pub(super) const DIM: usize = 384;
@@ -20,12 +19,6 @@ pub(super) fn embed(text: &str) -> Vec<f32> {
         vector[(hash % DIM as u64) as usize] += if hash >> 63 == 0 { 1.0 } else { -1.0 };
     }
     unit(vector)
-}
-
-pub(super) fn document(title: &str, text: &str, sentences: &[Span]) -> (Vec<f32>, Vec<Vec<f32>>) {
-    let sentence =
-        |span: &Span| embed(text.get(span.start as usize..span.end as usize).unwrap_or(""));
-    (embed(&format!("{}{text}", super::head(title))), sentences.iter().map(sentence).collect())
 }
 
 fn fnv1a(bytes: &[u8]) -> u64 {

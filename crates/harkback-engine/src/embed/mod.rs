@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::error::Result;
 
-pub use embedder::{Embedder, PassageVectors};
+pub use embedder::Embedder;
 pub use manifest::{
     Manifest, ModelFile, ModelManifest, ModelRole, ModelSource, ModelState, Pooling, sha256_of,
 };
@@ -43,9 +43,4 @@ impl Models {
         }
         Ok(models)
     }
-}
-
-/// What stands before a passage's text when it is embedded.
-fn head(title: &str) -> String {
-    if title.is_empty() { String::new() } else { format!("{title}. ") }
 }

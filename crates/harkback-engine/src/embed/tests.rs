@@ -2,7 +2,6 @@
 //! which can fetch it.
 
 use super::*;
-use crate::model::{Passage, Span};
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
@@ -40,26 +39,5 @@ fn hashed_words_are_near_when_they_are_shared() {
         texts
             .iter()
             .all(|text| text.len() == embedder.dim() && (dot(text, text) - 1.0).abs() < 1e-5)
-    );
-}
-
-#[test]
-fn hashed_documents_have_a_vector_a_sentence() {
-    let embedder = Embedder::for_tests();
-    let passage = Passage {
-        record_id: None,
-        title: "Port Ellery".to_owned(),
-        text: "It is old. It is small.".to_owned(),
-        sentences: vec![Span { start: 0, end: 10 }, Span { start: 11, end: 23 }],
-    };
-    let [vectors] =
-        embedder.embed_documents(std::slice::from_ref(&passage)).unwrap().try_into().unwrap();
-    assert_eq!(
-        vectors.passage,
-        embedder.embed_passages(&["Port Ellery. It is old. It is small."]).unwrap()[0]
-    );
-    assert_eq!(
-        vectors.sentences,
-        embedder.embed_passages(&["It is old.", "It is small."]).unwrap()
     );
 }

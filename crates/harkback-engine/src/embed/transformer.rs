@@ -23,13 +23,6 @@ pub(super) struct Transformer {
     max_tokens: usize,
 }
 
-/// A token of a text: its number in the vocabulary and the byte of the text where it begins.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Token {
-    pub(super) id: i32,
-    pub(super) start: usize,
-}
-
 impl Transformer {
     /// The model in `onnx`, whose result is its output called `output`.
     pub(super) fn new(
@@ -66,18 +59,13 @@ impl Transformer {
         self.max_tokens - n_special
     }
 
-    /// The tokens of a text, without special ones and without a limit.
-    pub(super) fn tokens(&self, text: &str) -> Result<Vec<Token>> {
-        let encoding = self
-            .tokenizer
-            .encode(text, false)
-            .map_err(|e| Error::Model(format!("tokenizer: {e}")))?;
-        let tokens = encoding.get_ids().iter().zip(encoding.get_offsets());
-        Ok(tokens.map(|(id, (start, _))| Token { id: *id as i32, start: *start }).collect())
+    /// How many tokens a text has, without special ones.
+    pub(super) fn count_tokens(&self, text: &str) -> Result<usize> {
+        Ok(self.tokens(text)?.len())
     }
 
-    /// The first tokens of a text, at most `n_max`.
-    pub(super) fn first_tokens(&self, text: &str, n_max: usize) -> Result<Vec<Token>> {
+    /// The first tokens of a text, at most `n_max`, as numbers in the vocabulary.
+    pub(super) fn first_tokens(&self, text: &str, n_max: usize) -> Result<Vec<i32>> {
         let mut tokens = self.tokens(&text[..text.floor_char_boundary(MAX_BYTES)])?;
         tokens.truncate(n_max);
         Ok(tokens)
@@ -86,7 +74,7 @@ impl Transformer {
     /// Runs `[CLS] tokens [SEP]`: the output is a state a token, the special ones included.
     pub(super) fn run_single<const N: usize>(
         &self,
-        tokens: &[Token],
+        tokens: &[i32],
         threads: &Arc<ThreadPool>,
     ) -> Result<NdTensor<f32, N>> {
         let ids = self.framed(tokens);
@@ -97,22 +85,30 @@ impl Transformer {
     /// Runs `[CLS] first [SEP] second [SEP]`.
     pub(super) fn run_pair<const N: usize>(
         &self,
-        first: &[Token],
-        second: &[Token],
+        first: &[i32],
+        second: &[i32],
         threads: &Arc<ThreadPool>,
     ) -> Result<NdTensor<f32, N>> {
         let mut ids = self.framed(first);
         let mut types = vec![0; ids.len()];
-        ids.extend(second.iter().map(|token| token.id));
+        ids.extend(second);
         ids.push(self.sep);
         types.resize(ids.len(), 1);
         self.run(ids, types, threads)
     }
 
-    fn framed(&self, tokens: &[Token]) -> Vec<i32> {
+    fn tokens(&self, text: &str) -> Result<Vec<i32>> {
+        let encoding = self
+            .tokenizer
+            .encode_fast(text, false)
+            .map_err(|e| Error::Model(format!("tokenizer: {e}")))?;
+        Ok(encoding.get_ids().iter().map(|id| *id as i32).collect())
+    }
+
+    fn framed(&self, tokens: &[i32]) -> Vec<i32> {
         let mut ids = Vec::with_capacity(tokens.len() + 2);
         ids.push(self.cls);
-        ids.extend(tokens.iter().map(|token| token.id));
+        ids.extend(tokens);
         ids.push(self.sep);
         ids
     }

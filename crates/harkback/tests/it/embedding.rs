@@ -2,18 +2,16 @@
 //!
 //! `embedding.json` holds vectors of onnxruntime 1.32 times 10,000. Activations are quantised on the way, so a rounding
 //! apart in one layer moves the result: over 120 Wikipedia texts the cosine of the two runtimes was 0.9964 at least and
-//! 0.9992 in the median, where either of them is 0.998 from the same weights run in floating point.
+//! 0.9990 in the median; from the same weights run in floating point both are 0.9983 in the median.
 
 use std::collections::HashMap;
 
-use harkback_engine::model::{Passage, Span};
 use harkback_engine::{Embedder, ModelRole};
 
 use crate::real_models::{real_models, real_models_dir};
 
 const QUESTION: &str = "When was the lighthouse at Port Ellery built?";
 const TEXT: &str = "The lighthouse was built in 1887. It is 31 metres tall and still in use.";
-const SENTENCES: [Span; 2] = [Span { start: 0, end: 33 }, Span { start: 34, end: 72 }];
 const NEAR: f32 = 0.995;
 
 fn embedder() -> &'static Embedder {
@@ -54,31 +52,12 @@ fn vectors_are_those_of_the_reference_runtime() {
 }
 
 #[test]
-fn sentences_are_pooled_from_the_reading_of_the_passage() {
-    let (passage, sentences) = embedder().embed_document("Port Ellery", TEXT, &SENTENCES).unwrap();
-    assert_near(&passage, "passage");
-    assert_near(&sentences[0], "sentence 1");
-    assert_near(&sentences[1], "sentence 2");
-}
-
-#[test]
 fn a_vector_depends_on_nothing_but_its_text() {
     let alone = embedder().embed_passages(&[TEXT]).unwrap();
     let company = embedder().embed_passages(&["Bread.", TEXT, QUESTION, TEXT, ""]).unwrap();
     assert_eq!(alone[0], company[1]);
     assert_eq!(alone[0], company[3]);
     assert_ne!(alone[0], embedder().embed_query(TEXT).unwrap(), "a question has its prefix");
-
-    let passage = |title: &str| Passage {
-        record_id: None,
-        title: title.to_owned(),
-        text: TEXT.to_owned(),
-        sentences: SENTENCES.to_vec(),
-    };
-    let many =
-        embedder().embed_documents(&[passage("A"), passage("Port Ellery"), passage("B")]).unwrap();
-    let one = embedder().embed_document("Port Ellery", TEXT, &SENTENCES).unwrap();
-    assert_eq!((&many[1].passage, &many[1].sentences), (&one.0, &one.1));
 }
 
 #[test]
@@ -93,55 +72,6 @@ fn texts_are_read_up_to_the_window() {
     assert_ne!(vectors[0], vectors[1], "the last token that fits counts");
     assert_eq!(vectors[1], vectors[2], "what does not fit does not");
     assert_eq!(vectors[1], vectors[3]);
-}
-
-#[test]
-fn sentences_beyond_the_window_are_read_too() {
-    let mut text = String::new();
-    let mut sentences = Vec::new();
-    for year in 1800..1860 {
-        let start = text.len() as u32;
-        let what = if year == 1858 {
-            "a bakery opened in the old mill"
-        } else {
-            "the harbour froze and the ferry stayed"
-        };
-        text.push_str(&format!("In {year} in Port Ellery {what}."));
-        sentences.push(Span { start, end: text.len() as u32 });
-        text.push(' ');
-    }
-    assert!(embedder().count_tokens(&text).unwrap() > embedder().max_tokens());
-    let (_, vectors) = embedder().embed_document("Chronicle", &text, &sentences).unwrap();
-    assert_eq!(vectors.len(), sentences.len());
-    let question = embedder().embed_query("When did the bakery open?").unwrap();
-    let best = (0..vectors.len())
-        .max_by(|a, b| cosine(&vectors[*a], &question).total_cmp(&cosine(&vectors[*b], &question)));
-    assert_eq!(best, Some(58));
-}
-
-#[test]
-fn odd_documents_have_vectors() {
-    let long_sentence = "harbour ".repeat(1200);
-    let whole = |text: &str| Span { start: 0, end: text.len() as u32 };
-    for (title, text, spans) in [
-        ("", "", vec![]),
-        ("", "\u{200b}\u{0}\n", vec![whole("\u{200b}\u{0}\n")]),
-        ("", long_sentence.as_str(), vec![whole(&long_sentence)]),
-        (long_sentence.as_str(), TEXT, SENTENCES.to_vec()),
-        (
-            "spans that are wrong",
-            TEXT,
-            vec![Span { start: 90, end: 4 }, Span { start: 7, end: 900 }],
-        ),
-    ] {
-        let (passage, sentences) = embedder().embed_document(title, text, &spans).unwrap();
-        assert_eq!(sentences.len(), spans.len());
-        for vector in sentences.iter().chain([&passage]) {
-            assert!(
-                vector.iter().all(|x| x.is_finite()) && (cosine(vector, vector) - 1.0).abs() < 1e-4
-            );
-        }
-    }
 }
 
 #[test]
