@@ -1,7 +1,7 @@
 //! May this URL of a caller be called? The one HTTP client for addresses that callers name.
 //!
 //! Host names are judged by what they resolve to, inside the client's own resolver, so that a name cannot change its
-//! address between check and use. Redirects are not followed. Private hosts can be allowed by name and port.
+//! address between check and use. Redirects are not followed. Private hosts can be allowed by name, or by name and port.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -38,7 +38,7 @@ pub struct Egress {
 }
 
 impl Egress {
-    /// A client that calls public addresses, and the private `allowed_hosts`, each a `host:port`.
+    /// A client that calls public addresses, and the private `allowed_hosts`, each a `host` or a `host:port`.
     ///
     /// # Errors
     /// If TLS cannot be set up.
@@ -106,7 +106,9 @@ impl Egress {
 
     fn is_allowed(&self, url: &Url) -> bool {
         match (url.host_str(), url.port_or_known_default()) {
-            (Some(host), Some(port)) => self.allowed_hosts.contains(&format!("{host}:{port}")),
+            (Some(host), Some(port)) => {
+                self.allowed_hosts.contains(host) || self.allowed_hosts.contains(&format!("{host}:{port}"))
+            }
             _ => false,
         }
     }

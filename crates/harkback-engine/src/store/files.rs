@@ -2,14 +2,16 @@
 
 use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::Store;
+use super::page::{Listing, PageKey, fetch_page};
 use super::samples::remove_sample;
 use crate::error::{Error, Result};
 use crate::model::{
-    AccountId, FileId, FileRecord, FileType, MemoryId, MemoryKind, Micros, NewFile, Owned, Upload,
+    AccountId, Cursor, FileId, FileRecord, FileType, MemoryId, MemoryKind, Micros, NewFile, Owned, Page, PageRequest,
+    Upload,
 };
 
 /// The text that was read out of a file, as a memory holds it.
@@ -159,6 +161,32 @@ impl Store {
             .fetch_optional(&self.reader)
             .await
             .map_err(Error::from)
+    }
+
+    /// An account's files, all or those of one category, newest first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn list_files(
+        &self,
+        account_id: AccountId,
+        category: Option<&str>,
+        request: &PageRequest,
+    ) -> Result<Page<FileRecord>> {
+        let listing = Listing {
+            select: || {
+                let mut sql = QueryBuilder::new("SELECT * FROM file WHERE account_id = ");
+                sql.push_bind(account_id.0);
+                if let Some(category) = category {
+                    sql.push(" AND category = ").push_bind(category.to_owned());
+                }
+                sql
+            },
+            key: PageKey::Text("id"),
+            row: record,
+            cursor: |it| Cursor { created_at: it.created_at, id: it.id.clone() },
+        };
+        fetch_page(&self.reader, &listing, request).await
     }
 
     /// Deletes a file, takes it out of every memory, and returns the key of its bytes if nothing else uses them: they

@@ -1,12 +1,15 @@
 //! SQL of memories: their settings, and their end with all that they hold.
 
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row};
 use uuid::Uuid;
 
 use super::Store;
+use super::page::{Listing, PageKey, fetch_page};
 use crate::error::{Error, Result};
-use crate::model::{AccountId, MemoryId, MemoryKind, MemoryRecord, Micros, Ontology, Owned};
+use crate::model::{
+    AccountId, Cursor, MemoryId, MemoryKind, MemoryRecord, Micros, Ontology, Owned, Page, PageRequest,
+};
 
 /// A change of a memory's settings; `None` leaves one as it is.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +86,28 @@ impl Store {
             .fetch_optional(&self.reader)
             .await
             .map_err(Error::from)
+    }
+
+    /// An account's memories, newest first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn list_memories(
+        &self,
+        account_id: AccountId,
+        request: &PageRequest,
+    ) -> Result<Page<MemoryRecord>> {
+        let listing = Listing {
+            select: || {
+                let mut sql = QueryBuilder::new("SELECT * FROM memory WHERE account_id = ");
+                sql.push_bind(account_id.0);
+                sql
+            },
+            key: PageKey::Uuid("memory_id"),
+            row: memory,
+            cursor: |it| Cursor { created_at: it.created_at, id: it.memory_id.0.to_string() },
+        };
+        fetch_page(&self.reader, &listing, request).await
     }
 
     /// Changes a memory's settings and returns it as it is then; `None` if the account has none of that id.

@@ -1,0 +1,290 @@
+//! Files: their records, made of an upload or an address, and what was read out of them.
+
+use axum::Json;
+use axum::extract::State;
+use harkback_engine::model::{FileId, FileRecord, FileType, NewFile};
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::auth::Caller;
+use super::envelope::{Created, Deleted, Success, Time, created, deleted, success};
+use super::error::{ApiError, Errors, Noun, Verb, bad_request};
+use super::extract::{Fields, IgnoredBody, Params, PathId};
+use super::page::{List, PageParams, PageTokens};
+use crate::app::{App, AppState};
+
+const CATEGORIES: [&str; 6] = ["audio", "video", "web", "document", "other", "all"];
+/// More text than this is not sent in one answer.
+const MAX_CONTENT_BYTES: usize = 8 << 20;
+
+/// A file to be made.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes the body to the API document; `new_file` reads it")]
+pub struct NewFileBody {
+    name: String,
+    id: Option<String>,
+    /// Key of a finished upload.
+    key: Option<String>,
+    /// Address on the web; `external_uri` is accepted as well.
+    #[schema(rename = "externalURI")]
+    external_uri: Option<String>,
+    /// Told by the name where it is left out.
+    file_type: Option<String>,
+}
+
+/// Which files to list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the parameters to the API document; `list_files` reads them")]
+pub struct FileFilter {
+    /// `audio`, `video`, `web`, `document`, `other` or `all`.
+    category: Option<String>,
+}
+
+/// A file.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FileBody {
+    id: String,
+    name: String,
+    extension: String,
+    file_type: &'static str,
+    category: &'static str,
+    /// Key of the bytes.
+    bronze_key: Option<String>,
+    #[serde(rename = "organisationID")]
+    organisation_id: String,
+    #[serde(rename = "userID")]
+    user_id: String,
+    #[serde(rename = "externalURI")]
+    external_uri: Option<String>,
+    num_speakers: Option<i64>,
+    origin_region: Option<String>,
+    created_at: Time,
+    updated_at: Time,
+}
+
+/// A file with what was read out of it. What is not known is null.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FileDetail {
+    #[serde(flatten)]
+    file: FileBody,
+    /// The extracted text, once the file is ingested into a memory; at most 8 MB of it.
+    content: Option<String>,
+    /// Whether the text goes on beyond `content`.
+    content_truncated: bool,
+    /// Characters of `content`.
+    length: Option<usize>,
+    /// Bytes of the file.
+    size: Option<i64>,
+    /// Tokens of the extracted text.
+    tokens: Option<i64>,
+    /// The first memory that the file was put into.
+    #[serde(rename = "memoryID")]
+    memory_id: Option<String>,
+    /// Where the file comes from: its address, or `upload`.
+    source: Option<String>,
+    #[serde(rename = "jobID")]
+    job_id: Option<String>,
+    silver_transcript_key: Option<String>,
+    silver_audio_key: Option<String>,
+    gold_audio_key: Option<String>,
+    gold_chunk_key: Option<String>,
+    gold_graph_key: Option<String>,
+    ai_key: Option<String>,
+    hidden_files_total: Option<i64>,
+    hidden_files_created: Option<i64>,
+    hidden_files_processed: Option<i64>,
+    hidden_files_ingested: Option<i64>,
+}
+
+/// A page of files, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FilePage {
+    files: Vec<FileBody>,
+    #[serde(flatten)]
+    tokens: PageTokens,
+}
+
+/// Makes a file of an upload or of an address.
+#[utoipa::path(
+    post,
+    path = "/files/create",
+    tag = "Files",
+    request_body = NewFileBody,
+    responses((status = 201, body = Success<FileBody>), Errors)
+)]
+pub async fn create_file(
+    State(app): State<AppState>,
+    caller: Caller,
+    fields: Fields,
+) -> Result<Created<FileBody>, ApiError> {
+    let file = new_file(&app, &fields)?;
+    let made = app.store.create_file(caller.account_id, &file, app.now()).await;
+    let record = made.map_err(|error| Noun::File.creation_failed(error))?;
+    Ok(created(FileBody::from(&record)))
+}
+
+/// A file with what was read out of it.
+#[utoipa::path(
+    get,
+    path = "/files/get/{id}",
+    tag = "Files",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Success<FileDetail>), Errors)
+)]
+pub async fn get_file(
+    State(app): State<AppState>,
+    caller: Caller,
+    id: PathId,
+) -> Result<Json<Success<FileDetail>>, ApiError> {
+    let record = find_file(&app, &caller, &id.of(Noun::File)?, Verb::Access).await?;
+    let memory_id = app.store.memory_of_file(record.file_id).await?;
+    let text = app.store.extracted_text(record.file_id, MAX_CONTENT_BYTES).await?;
+    Ok(success(FileDetail {
+        file: FileBody::from(&record),
+        content_truncated: text.as_ref().is_some_and(|it| it.truncated),
+        length: text.as_ref().map(|it| it.text.chars().count()),
+        tokens: text.as_ref().map(|it| it.n_tokens),
+        content: text.map(|it| it.text),
+        size: record.size,
+        memory_id: memory_id.map(|it| it.0.to_string()),
+        source: record.external_uri.clone().or_else(|| record.blob_key.as_ref().map(|_| "upload".into())),
+        job_id: None,
+        silver_transcript_key: None,
+        silver_audio_key: None,
+        gold_audio_key: None,
+        gold_chunk_key: None,
+        gold_graph_key: None,
+        ai_key: None,
+        hidden_files_total: None,
+        hidden_files_created: None,
+        hidden_files_processed: None,
+        hidden_files_ingested: None,
+    }))
+}
+
+/// Lists the account's files, newest first.
+#[utoipa::path(
+    get,
+    path = "/files/list",
+    tag = "Files",
+    params(FileFilter, PageParams),
+    responses((status = 200, body = FilePage), Errors)
+)]
+pub async fn list_files(
+    State(app): State<AppState>,
+    caller: Caller,
+    params: Params,
+) -> Result<Json<FilePage>, ApiError> {
+    let known = |name: &str| CATEGORIES.into_iter().find(|it| *it == name);
+    let category = params.choice("category", known, "audio, video, web, document, other or all")?;
+    let category = category.filter(|it| *it != "all");
+    let list = List { name: "files", account_id: caller.account_id, filters: vec![category] };
+    let page = app.store.list_files(caller.account_id, category, &list.request(&app, &params)?).await?;
+    let tokens = list.tokens(&app, &page);
+    Ok(Json(FilePage { files: page.items.iter().map(FileBody::from).collect(), tokens }))
+}
+
+/// Deletes a file, its bytes, and what was derived from it in every memory.
+#[utoipa::path(
+    delete,
+    path = "/files/delete/{id}",
+    tag = "Files",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Deleted), Errors)
+)]
+pub async fn delete_file(
+    State(app): State<AppState>,
+    caller: Caller,
+    id: PathId,
+    _: IgnoredBody,
+) -> Result<Json<Deleted>, ApiError> {
+    let record = find_file(&app, &caller, &id.of(Noun::File)?, Verb::Delete).await?;
+    // Should the program stop between the two, the sweep finds bytes that no upload stands for.
+    if let Some(key) = app.store.delete_file(&record, app.now()).await? {
+        app.blobs.delete(&key).await?;
+    }
+    Ok(deleted(Noun::File))
+}
+
+/// The caller's file of that id.
+pub(super) async fn find_file(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    verb: Verb,
+) -> Result<FileRecord, ApiError> {
+    Noun::File.mine(app.store.find_file(caller.account_id, id).await?, verb)
+}
+
+fn new_file(app: &App, fields: &Fields) -> Result<NewFile, ApiError> {
+    let name = fields.required_text("name")?;
+    let id = fields.id("id")?;
+    let key = fields.text("key")?;
+    let external_uri = external_uri(app, fields)?;
+    let extension = extension(key.as_deref().unwrap_or_default())
+        .or_else(|| extension(&name).filter(|_| external_uri.is_none()))
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let told = match (&key, &external_uri) {
+        (None, Some(_)) => FileType::Website,
+        _ => FileType::of_extension(&extension),
+    };
+    let file_type = fields.choice("fileType", FileType::parse, &all_types())?.unwrap_or(told);
+    let file_id = app.new_id();
+    Ok(NewFile {
+        file_id: FileId(file_id),
+        id: id.unwrap_or_else(|| file_id.to_string()),
+        name,
+        extension,
+        file_type,
+        blob_key: key,
+        external_uri,
+    })
+}
+
+fn external_uri(app: &App, fields: &Fields) -> Result<Option<String>, ApiError> {
+    let given = match fields.text("externalURI")? {
+        None => fields.text("external_uri")?,
+        given => given,
+    };
+    let Some(uri) = given.filter(|it| !it.trim().is_empty()) else { return Ok(None) };
+    app.egress.check(&uri).map_err(|why| bad_request(format!("externalURI {why}")))?;
+    Ok(Some(uri))
+}
+
+/// The extension of a file name or key, if it has one that is worth keeping: letters and digits, at most 16.
+pub(super) fn extension(name: &str) -> Option<&str> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    let is_plain = (1..=16).contains(&extension.len()) && extension.bytes().all(|it| it.is_ascii_alphanumeric());
+    (is_plain && !stem.is_empty()).then_some(extension)
+}
+
+fn all_types() -> String {
+    let names: Vec<_> = FileType::ALL.iter().map(|it| it.as_str()).collect();
+    format!("one of {}", names.join(", "))
+}
+
+impl From<&FileRecord> for FileBody {
+    fn from(it: &FileRecord) -> Self {
+        let account_id = it.account_id.0.to_string();
+        Self {
+            id: it.id.clone(),
+            name: it.name.clone(),
+            extension: it.extension.clone(),
+            file_type: it.file_type.as_str(),
+            category: it.file_type.category(),
+            bronze_key: it.blob_key.clone(),
+            organisation_id: account_id.clone(),
+            user_id: account_id,
+            external_uri: it.external_uri.clone(),
+            num_speakers: None,
+            origin_region: None,
+            created_at: Time(it.created_at),
+            updated_at: Time(it.updated_at),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! `GET /memory`: a question to a memory, and the answer in the shape the client's generation reads.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::response::{AppendHeaders, IntoResponse};
+use harkback_engine::model::{
+    Fact, Item, ItemMetadata, MemoryKind, RankedPassage, Recall, RecallMode, RecallRequest, Source,
+};
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::auth::Caller;
+use super::error::{ApiError, Errors, Verb, must_be};
+use super::extract::Params;
+use super::memories::find_memory;
+use crate::app::{App, AppState};
+use crate::config::PayloadShape;
+
+const DEFAULT_TOP_K: i64 = 5;
+const MAX_TOP_K: i64 = 100;
+const MAX_QUERY_BYTES: usize = 8 * 1024;
+
+/// What is asked.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the parameters to the API document; `request` reads them")]
+pub struct MemoryQuery {
+    /// The memory to ask.
+    #[param(rename = "memoryID")]
+    memory_id: String,
+    /// The question, at most 8 KB.
+    query: String,
+    /// An answer fit to be spoken instead of raw matches.
+    #[param(default = false)]
+    assisted: Option<bool>,
+    /// Also up to three supporting facts.
+    #[param(default = false)]
+    facts: Option<bool>,
+    /// Most passages or chunks wanted. A client that does not send it gets the payload in the old shape.
+    #[param(minimum = 1, maximum = 100, default = 5)]
+    top_k: Option<i64>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MemoryAnswer {
+    payload: Payload,
+    facts: Vec<FactBody>,
+    /// The files behind the answer, best first.
+    sources: Vec<SourceBody>,
+    /// Tokens of the graph context, the same in every mode.
+    token_count: usize,
+}
+
+/// A list for a client that sends `top_k`; for one that does not, one string, or chunks without a score.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Payload {
+    Items(Vec<ItemBody>),
+    Text(String),
+    Chunks(Vec<ChunkBody>),
+}
+
+/// A subgraph, a chunk or an answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ItemBody {
+    content: String,
+    /// 0 to 1, 1 is best.
+    score: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<MetadataBody>,
+}
+
+/// A chunk as clients up to 0.14 read it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChunkBody {
+    content: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<MetadataBody>,
+}
+
+/// What stands beside an item: the file of a chunk, or the ranked passages of a subgraph.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum MetadataBody {
+    Chunk {
+        source: String,
+        #[serde(rename = "sourceTitle")]
+        source_title: String,
+    },
+    Passages {
+        passages: Vec<PassageBody>,
+    },
+}
+
+/// A passage behind a subgraph, best first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PassageBody {
+    rank: usize,
+    #[serde(rename = "fileID")]
+    file_id: String,
+    /// `_id` of a JSON Lines record.
+    #[serde(rename = "recordID")]
+    #[schema(required = true)]
+    record_id: Option<String>,
+    title: String,
+    /// 0 to 1, 1 is best.
+    score: f32,
+    text: String,
+}
+
+/// A single sentence that the sources support.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FactBody {
+    content: String,
+    /// The same as `content`.
+    text: String,
+    /// 0 to 1, 1 is best.
+    relevance: f32,
+}
+
+/// A file behind the answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SourceBody {
+    id: String,
+    name: String,
+    /// External URI, or empty.
+    url: String,
+    /// 0 to 1, 1 is best.
+    score: f32,
+}
+
+/// Asks a memory. `X-Harkback-Mode` tells whether meaning was compared (`semantic`) or only words (`lexical`, where the
+/// embedding model is not installed), `Server-Timing` how long each stage took.
+#[utoipa::path(
+    get,
+    path = "/memory",
+    tag = "Memory",
+    operation_id = "query_memory",
+    params(MemoryQuery),
+    responses((status = 200, body = MemoryAnswer), Errors)
+)]
+pub async fn query_memory(
+    State(app): State<AppState>,
+    caller: Caller,
+    params: Params,
+) -> Result<impl IntoResponse, ApiError> {
+    let memory_id = params.required_id("memoryID", "Memory ID")?;
+    let request = request(&params)?;
+    let shape = shape(&app, &params);
+    let record = find_memory(&app, &caller, &memory_id, Verb::Access).await?;
+    let recall = app.memory.recall(&record, &request).await?;
+    let mode = if recall.embedder.is_some() { "semantic" } else { "lexical" };
+    let headers = AppendHeaders([
+        ("server-timing", server_timing(&recall)),
+        ("x-harkback-mode", HeaderValue::from_static(mode)),
+    ]);
+    Ok((headers, Json(answer(recall, shape, record.kind, request.mode))))
+}
+
+/// The payload's shape.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    List,
+    Legacy,
+}
+
+fn shape(app: &App, params: &Params) -> Shape {
+    let has_top_k = params.text("top_k").is_some();
+    if has_top_k || app.config.payload_without_top_k == PayloadShape::List { Shape::List } else { Shape::Legacy }
+}
+
+fn request(params: &Params) -> Result<RecallRequest, ApiError> {
+    let query = params.required_text("query", "Query")?;
+    if query.len() > MAX_QUERY_BYTES {
+        return Err(must_be("query", "at most 8192 bytes long"));
+    }
+    let top_k = params.integer("top_k", 1..=MAX_TOP_K)?.unwrap_or(DEFAULT_TOP_K);
+    Ok(RecallRequest {
+        query: query.to_owned(),
+        top_k: usize::try_from(top_k).expect("it is from 1 to 100"),
+        mode: if params.flag("assisted")? { RecallMode::Assisted } else { RecallMode::Raw },
+        facts: params.flag("facts")?,
+    })
+}
+
+fn answer(recall: Recall, shape: Shape, kind: MemoryKind, mode: RecallMode) -> MemoryAnswer {
+    let payload = match (shape, kind, mode) {
+        (Shape::List, _, _) => Payload::Items(recall.payload.into_iter().map(ItemBody::from).collect()),
+        (Shape::Legacy, MemoryKind::Vector, RecallMode::Raw) => {
+            Payload::Chunks(recall.payload.into_iter().map(ChunkBody::from).collect())
+        }
+        (Shape::Legacy, _, _) => {
+            Payload::Text(recall.payload.into_iter().map(|it| it.content).collect::<Vec<_>>().join("\n\n"))
+        }
+    };
+    MemoryAnswer {
+        payload,
+        facts: recall.facts.into_iter().map(FactBody::from).collect(),
+        sources: recall.sources.into_iter().map(SourceBody::from).collect(),
+        token_count: recall.token_count,
+    }
+}
+
+/// Stages in milliseconds, after the W3C's Server Timing.
+fn server_timing(recall: &Recall) -> HeaderValue {
+    let stages: Vec<String> = recall
+        .timings
+        .iter()
+        .map(|(stage, took)| format!("{stage};dur={:.3}", took.as_secs_f64() * 1000.0))
+        .collect();
+    HeaderValue::from_str(&stages.join(", ")).expect("stages are named in ASCII")
+}
+
+impl From<Item> for ItemBody {
+    fn from(item: Item) -> Self {
+        Self { content: item.content, score: item.score, metadata: MetadataBody::of(item.metadata) }
+    }
+}
+
+impl From<Item> for ChunkBody {
+    fn from(item: Item) -> Self {
+        Self { content: item.content, metadata: MetadataBody::of(item.metadata) }
+    }
+}
+
+impl MetadataBody {
+    fn of(metadata: ItemMetadata) -> Option<Self> {
+        match metadata {
+            ItemMetadata::None => None,
+            ItemMetadata::Chunk { source, source_title } => Some(Self::Chunk { source, source_title }),
+            ItemMetadata::Passages(passages) => {
+                Some(Self::Passages { passages: passages.into_iter().map(PassageBody::from).collect() })
+            }
+        }
+    }
+}
+
+impl From<RankedPassage> for PassageBody {
+    fn from(it: RankedPassage) -> Self {
+        Self {
+            rank: it.rank,
+            file_id: it.file_id,
+            record_id: it.record_id,
+            title: it.title,
+            score: it.score,
+            text: it.text,
+        }
+    }
+}
+
+impl From<Fact> for FactBody {
+    fn from(it: Fact) -> Self {
+        Self { content: it.text.clone(), text: it.text, relevance: it.relevance }
+    }
+}
+
+impl From<Source> for SourceBody {
+    fn from(it: Source) -> Self {
+        Self { id: it.file_id, name: it.name, url: it.url, score: it.score }
+    }
+}
