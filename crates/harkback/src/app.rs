@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use harkback_engine::model::Micros;
-use harkback_engine::{Error, Memory, Models, Store};
+use harkback_engine::{Blobs, Error, Memory, Models, Store};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::sync::{Notify, Semaphore};
@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::clock::{Clock, Ids};
 use crate::config::Config;
+use crate::egress::Egress;
 
 /// How long a shutdown waits for background tasks.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(20);
@@ -33,6 +34,10 @@ pub struct App {
     pub store: Store,
     /// The memories.
     pub memory: Memory,
+    /// The bytes of files.
+    pub blobs: Blobs,
+    /// The client for addresses that callers name.
+    pub egress: Egress,
     /// Time; use [`App::now`] for anything stored.
     pub clock: Clock,
     /// Ids and secrets.
@@ -64,6 +69,9 @@ impl App {
         tokio::fs::create_dir_all(&config.data).await?;
         let store = Store::open(&config.data).await?;
         let secret = store.ensure_secret(ids.bytes()).await?;
+        let blobs = Blobs::open(&config.data).await?;
+        let egress = Egress::new(&config.allowed_private_hosts)
+            .map_err(|error| Error::Io(std::io::Error::other(error)))?;
         let memory = Memory::open(&config.data, store.clone(), models).await?;
         let burst = config.requests_per_second.saturating_mul(2.try_into().expect("2 is not zero"));
         let quota = Quota::per_second(config.requests_per_second).allow_burst(burst);
@@ -72,6 +80,8 @@ impl App {
             config,
             store,
             memory,
+            blobs,
+            egress,
             clock,
             ids,
             job_ready: Notify::new(),

@@ -23,6 +23,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Most bytes of an uploaded file.
     pub max_file_bytes: u64,
+    /// Most tokens that an account's memories may hold.
+    pub token_limit: i64,
     /// Shape of `payload` for a retrieval request without `top_k`.
     pub payload_without_top_k: PayloadShape,
     /// Private hosts that callers' URLs may name all the same: `host` or `host:port`.
@@ -54,6 +56,7 @@ impl Default for Config {
             data: PathBuf::from("harkback-data"),
             public_url: None,
             max_file_bytes: 512 * 1024 * 1024,
+            token_limit: 1_000_000_000,
             payload_without_top_k: PayloadShape::String,
             allowed_private_hosts: Vec::new(),
             requests_per_second: NonZeroU32::new(1000).expect("1000 is not zero"),
@@ -82,6 +85,9 @@ pub struct ConfigArgs {
     /// Most bytes of an uploaded file [default: 512 MB]
     #[arg(long, value_name = "BYTES", env = "HARKBACK_MAX_FILE_BYTES")]
     pub max_file_bytes: Option<u64>,
+    /// Most tokens that an account's memories may hold [default: 1000000000]
+    #[arg(long, value_name = "N", env = "HARKBACK_TOKEN_LIMIT")]
+    pub token_limit: Option<i64>,
     /// Shape of the payload for a retrieval request without `top_k` [default: string]
     #[arg(long, value_name = "SHAPE", env = "HARKBACK_PAYLOAD_WITHOUT_TOP_K")]
     pub payload_without_top_k: Option<PayloadShape>,
@@ -150,6 +156,7 @@ impl Config {
         overlay(&mut config.data, args.data);
         overlay(&mut config.listen, args.listen);
         overlay(&mut config.max_file_bytes, args.max_file_bytes);
+        overlay(&mut config.token_limit, args.token_limit);
         overlay(&mut config.payload_without_top_k, args.payload_without_top_k);
         overlay(&mut config.allowed_private_hosts, args.allowed_private_hosts);
         overlay(&mut config.requests_per_second, args.requests_per_second);

@@ -107,7 +107,8 @@ impl Egress {
     fn is_allowed(&self, url: &Url) -> bool {
         match (url.host_str(), url.port_or_known_default()) {
             (Some(host), Some(port)) => {
-                self.allowed_hosts.contains(host) || self.allowed_hosts.contains(&format!("{host}:{port}"))
+                self.allowed_hosts.contains(host)
+                    || self.allowed_hosts.contains(&format!("{host}:{port}"))
             }
             _ => false,
         }

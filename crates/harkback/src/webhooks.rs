@@ -37,7 +37,10 @@ pub async fn run(app: AppState) {
         match deliver_due(&app).await {
             Ok(0) => {}
             Ok(_) => continue,
-            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the webhook outbox cannot be read"),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the webhook outbox cannot be read"
+            ),
         }
         tokio::select! {
             () = app.ending.cancelled() => return,
@@ -64,7 +67,10 @@ pub async fn deliver_due(app: &App) -> harkback_engine::Result<usize> {
 
 async fn deliver(app: &App, delivery: &Delivery) -> harkback_engine::Result<()> {
     let Some(account) = app.store.account(delivery.account_id).await? else {
-        return app.store.fail_delivery(delivery.delivery_id, None, "the account is gone", None).await;
+        return app
+            .store
+            .fail_delivery(delivery.delivery_id, None, "the account is gone", None)
+            .await;
     };
     let headers = signed_headers(delivery, &account.webhook_secret, app.now());
     let outcome = app.egress.post(&delivery.url, headers, Bytes::from(delivery.body.clone())).await;
@@ -74,7 +80,9 @@ async fn deliver(app: &App, delivery: &Delivery) -> harkback_engine::Result<()> 
             .map(|wait| now + i64::try_from(wait.as_micros()).unwrap_or(i64::MAX / 2))
     };
     let (status, error, retry_at) = match outcome {
-        Ok(status @ 200..=299) => return app.store.settle_delivery(delivery.delivery_id, status, now).await,
+        Ok(status @ 200..=299) => {
+            return app.store.settle_delivery(delivery.delivery_id, status, now).await;
+        }
         // The receiver says that it is gone for good.
         Ok(410) => (Some(410), "the receiver answered 410".to_owned(), None),
         Ok(status) => (Some(status), format!("the receiver answered {status}"), retry_at()),
@@ -97,7 +105,8 @@ fn signed_headers(delivery: &Delivery, secret: &[u8], now: Micros) -> HeaderMap 
         mac.update(part.as_bytes());
     }
     let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
-    let ascii = |text: &str| HeaderValue::from_str(text).expect("ids, numbers and base64 are ASCII");
+    let ascii =
+        |text: &str| HeaderValue::from_str(text).expect("ids, numbers and base64 are ASCII");
     HeaderMap::from_iter([
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (HeaderName::from_static("webhook-id"), ascii(&id)),

@@ -1,14 +1,17 @@
 //! Who runs the jobs? Tasks of this process: each leases one job at a time, keeps the lease alive and runs the job, and
 //! what fails is tried again later or given up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use harkback_engine::Error;
 use harkback_engine::model::{Job, Micros};
 
 use crate::app::{App, AppState};
-use crate::backoff;
+use crate::{backoff, webhooks};
 
+/// So that a long job does not hold up a short one.
+const WORKERS: usize = 2;
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// A worker that was killed is replaced after this long.
@@ -18,8 +21,27 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 const UNUSED_UPLOAD: Micros = 24 * 3600 * 1_000_000;
 
 /// A job that failed once more after the last of these is dead.
-const WAITS: [Duration; 4] =
-    [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(300)];
+const WAITS: [Duration; 4] = [
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+    Duration::from_secs(300),
+];
+
+/// Starts all work beside the requests: jobs, webhooks, and the removal of what nobody needs. To be called once, before
+/// the first request is taken.
+///
+/// # Errors
+/// If the disk fails.
+pub async fn start(app: &AppState) -> harkback_engine::Result<()> {
+    app.blobs.remove_leftovers().await?;
+    for _ in 0..WORKERS {
+        app.spawn(run(Arc::clone(app)));
+    }
+    app.spawn(webhooks::run(Arc::clone(app)));
+    app.spawn(sweep(Arc::clone(app)));
+    Ok(())
+}
 
 /// Runs jobs until the program stops.
 pub async fn run(app: AppState) {
@@ -27,7 +49,10 @@ pub async fn run(app: AppState) {
         match run_next(&app).await {
             Ok(true) => continue,
             Ok(false) => {}
-            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the job queue cannot be used"),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the job queue cannot be used"
+            ),
         }
         tokio::select! {
             () = app.ending.cancelled() => return,
@@ -43,7 +68,9 @@ pub async fn run(app: AppState) {
 /// If the database fails.
 pub async fn run_next(app: &App) -> harkback_engine::Result<bool> {
     let now = app.now();
-    let Some(job) = app.store.claim_job(app.new_id(), now, now + LEASE).await? else { return Ok(false) };
+    let Some(job) = app.store.claim_job(app.new_id(), now, now + LEASE).await? else {
+        return Ok(false);
+    };
     match settle(app, &job, lease_and_run(app, &job).await).await {
         // Another worker has it now, or its memory is gone: nothing of ours counts any more.
         Err(Error::LeaseLost) => tracing::warn!(job.id = %job.job_id, "lost the lease of a job"),
@@ -96,7 +123,8 @@ async fn settle(app: &App, job: &Job, outcome: Outcome) -> harkback_engine::Resu
             app.store.retry_job(job, run_at, &text, now).await
         }
         None => {
-            let reason = format!("ingestion was given up after {} attempts; start it again", job.attempt);
+            let reason =
+                format!("ingestion was given up after {} attempts; start it again", job.attempt);
             app.store.bury_job(job, &reason, &text, now).await
         }
     }
@@ -106,7 +134,10 @@ async fn settle(app: &App, job: &Job, outcome: Outcome) -> harkback_engine::Resu
 pub async fn sweep(app: AppState) {
     loop {
         if let Err(error) = sweep_once(&app).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "unused bytes cannot be removed");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "unused bytes cannot be removed"
+            );
         }
         tokio::select! {
             () = app.ending.cancelled() => return,
@@ -133,5 +164,8 @@ pub async fn sweep_once(app: &App) -> harkback_engine::Result<()> {
 
 /// An error with its causes, on one line.
 fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |it| it.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    std::iter::successors(Some(error), |it| it.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }

@@ -10,8 +10,8 @@ use super::page::{Listing, PageKey, fetch_page};
 use super::samples::remove_sample;
 use crate::error::{Error, Result};
 use crate::model::{
-    AccountId, Cursor, FileId, FileRecord, FileType, MemoryId, MemoryKind, Micros, NewFile, Owned, Page, PageRequest,
-    Upload,
+    AccountId, Cursor, FileId, FileRecord, FileType, MemoryId, MemoryKind, Micros, NewFile, Owned,
+    Page, PageRequest, Upload,
 };
 
 /// The text that was read out of a file, as a memory holds it.

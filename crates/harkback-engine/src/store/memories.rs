@@ -8,7 +8,8 @@ use super::Store;
 use super::page::{Listing, PageKey, fetch_page};
 use crate::error::{Error, Result};
 use crate::model::{
-    AccountId, Cursor, MemoryId, MemoryKind, MemoryRecord, Micros, Ontology, Owned, Page, PageRequest,
+    AccountId, Cursor, MemoryId, MemoryKind, MemoryRecord, Micros, Ontology, Owned, Page,
+    PageRequest,
 };
 
 /// A change of a memory's settings; `None` leaves one as it is.

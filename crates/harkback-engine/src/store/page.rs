@@ -14,7 +14,6 @@ pub(super) enum PageKey {
     /// A column of callers' ids.
     Text(&'static str),
     /// A column of our UUIDs.
-    #[expect(dead_code, reason = "lists of memories are on their way")]
     Uuid(&'static str),
 }
 

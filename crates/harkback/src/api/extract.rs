@@ -29,6 +29,11 @@ impl Fields {
         self.0.get(field).filter(|it| !it.is_null())
     }
 
+    /// Whether a field is there, be it null.
+    pub fn names(&self, field: &str) -> bool {
+        self.0.contains_key(field)
+    }
+
     /// A text without NUL characters, which no database keeps alike.
     pub fn text(&self, field: &str) -> Result<Option<String>, ApiError> {
         match self.value(field) {

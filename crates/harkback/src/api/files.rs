@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use harkback_engine::model::{FileId, FileRecord, FileType, NewFile};
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::envelope::{Created, Deleted, Success, Time, created, deleted, success};
@@ -33,15 +33,6 @@ pub struct NewFileBody {
     file_type: Option<String>,
 }
 
-/// Which files to list.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "describes the parameters to the API document; `list_files` reads them")]
-pub struct FileFilter {
-    /// `audio`, `video`, `web`, `document`, `other` or `all`.
-    category: Option<String>,
-}
-
 /// A file.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -52,14 +43,18 @@ pub struct FileBody {
     file_type: &'static str,
     category: &'static str,
     /// Key of the bytes.
+    #[schema(required = true)]
     bronze_key: Option<String>,
     #[serde(rename = "organisationID")]
     organisation_id: String,
     #[serde(rename = "userID")]
     user_id: String,
     #[serde(rename = "externalURI")]
+    #[schema(required = true)]
     external_uri: Option<String>,
+    #[schema(required = true)]
     num_speakers: Option<i64>,
+    #[schema(required = true)]
     origin_region: Option<String>,
     created_at: Time,
     updated_at: Time,
@@ -72,31 +67,48 @@ pub struct FileDetail {
     #[serde(flatten)]
     file: FileBody,
     /// The extracted text, once the file is ingested into a memory; at most 8 MB of it.
+    #[schema(required = true)]
     content: Option<String>,
     /// Whether the text goes on beyond `content`.
     content_truncated: bool,
     /// Characters of `content`.
+    #[schema(required = true)]
     length: Option<usize>,
     /// Bytes of the file.
+    #[schema(required = true)]
     size: Option<i64>,
     /// Tokens of the extracted text.
+    #[schema(required = true)]
     tokens: Option<i64>,
     /// The first memory that the file was put into.
     #[serde(rename = "memoryID")]
+    #[schema(required = true)]
     memory_id: Option<String>,
     /// Where the file comes from: its address, or `upload`.
+    #[schema(required = true)]
     source: Option<String>,
     #[serde(rename = "jobID")]
+    #[schema(required = true)]
     job_id: Option<String>,
+    #[schema(required = true)]
     silver_transcript_key: Option<String>,
+    #[schema(required = true)]
     silver_audio_key: Option<String>,
+    #[schema(required = true)]
     gold_audio_key: Option<String>,
+    #[schema(required = true)]
     gold_chunk_key: Option<String>,
+    #[schema(required = true)]
     gold_graph_key: Option<String>,
+    #[schema(required = true)]
     ai_key: Option<String>,
+    #[schema(required = true)]
     hidden_files_total: Option<i64>,
+    #[schema(required = true)]
     hidden_files_created: Option<i64>,
+    #[schema(required = true)]
     hidden_files_processed: Option<i64>,
+    #[schema(required = true)]
     hidden_files_ingested: Option<i64>,
 }
 
@@ -108,13 +120,14 @@ pub struct FilePage {
     tokens: PageTokens,
 }
 
-/// Makes a file of an upload or of an address.
+/// Make a file of an upload or of an address
 #[utoipa::path(
     post,
     path = "/files/create",
+    operation_id = "create_file",
     tag = "Files",
     request_body = NewFileBody,
-    responses((status = 201, body = Success<FileBody>), Errors)
+    responses((status = 201, description = "The new file", body = Success<FileBody>), Errors)
 )]
 pub async fn create_file(
     State(app): State<AppState>,
@@ -127,13 +140,14 @@ pub async fn create_file(
     Ok(created(FileBody::from(&record)))
 }
 
-/// A file with what was read out of it.
+/// Get a file with what was read out of it
 #[utoipa::path(
     get,
     path = "/files/get/{id}",
+    operation_id = "get_file",
     tag = "Files",
-    params(("id" = String, Path)),
-    responses((status = 200, body = Success<FileDetail>), Errors)
+    params(("id" = String, Path, description = "The file's id")),
+    responses((status = 200, description = "The file", body = Success<FileDetail>), Errors)
 )]
 pub async fn get_file(
     State(app): State<AppState>,
@@ -151,7 +165,10 @@ pub async fn get_file(
         content: text.map(|it| it.text),
         size: record.size,
         memory_id: memory_id.map(|it| it.0.to_string()),
-        source: record.external_uri.clone().or_else(|| record.blob_key.as_ref().map(|_| "upload".into())),
+        source: record
+            .external_uri
+            .clone()
+            .or_else(|| record.blob_key.as_ref().map(|_| "upload".into())),
         job_id: None,
         silver_transcript_key: None,
         silver_audio_key: None,
@@ -166,13 +183,20 @@ pub async fn get_file(
     }))
 }
 
-/// Lists the account's files, newest first.
+/// List files, newest first
 #[utoipa::path(
     get,
     path = "/files/list",
+    operation_id = "list_files",
     tag = "Files",
-    params(FileFilter, PageParams),
-    responses((status = 200, body = FilePage), Errors)
+    params(
+        (
+            "category" = Option<String>, Query,
+            description = "Only those of `audio`, `video`, `web`, `document` or `other`; `all` is every one"
+        ),
+        PageParams,
+    ),
+    responses((status = 200, description = "A page of files", body = FilePage), Errors)
 )]
 pub async fn list_files(
     State(app): State<AppState>,
@@ -183,18 +207,20 @@ pub async fn list_files(
     let category = params.choice("category", known, "audio, video, web, document, other or all")?;
     let category = category.filter(|it| *it != "all");
     let list = List { name: "files", account_id: caller.account_id, filters: vec![category] };
-    let page = app.store.list_files(caller.account_id, category, &list.request(&app, &params)?).await?;
+    let page =
+        app.store.list_files(caller.account_id, category, &list.request(&app, &params)?).await?;
     let tokens = list.tokens(&app, &page);
     Ok(Json(FilePage { files: page.items.iter().map(FileBody::from).collect(), tokens }))
 }
 
-/// Deletes a file, its bytes, and what was derived from it in every memory.
+/// Delete a file, its bytes, and what was derived from it in every memory
 #[utoipa::path(
     delete,
     path = "/files/delete/{id}",
+    operation_id = "delete_file",
     tag = "Files",
-    params(("id" = String, Path)),
-    responses((status = 200, body = Deleted), Errors)
+    params(("id" = String, Path, description = "The file's id")),
+    responses((status = 200, description = "The file is deleted", body = Deleted), Errors)
 )]
 pub async fn delete_file(
     State(app): State<AppState>,
@@ -259,7 +285,8 @@ fn external_uri(app: &App, fields: &Fields) -> Result<Option<String>, ApiError> 
 /// The extension of a file name or key, if it has one that is worth keeping: letters and digits, at most 16.
 pub(super) fn extension(name: &str) -> Option<&str> {
     let (stem, extension) = name.rsplit_once('.')?;
-    let is_plain = (1..=16).contains(&extension.len()) && extension.bytes().all(|it| it.is_ascii_alphanumeric());
+    let is_plain = (1..=16).contains(&extension.len())
+        && extension.bytes().all(|it| it.is_ascii_alphanumeric());
     (is_plain && !stem.is_empty()).then_some(extension)
 }
 

@@ -66,19 +66,24 @@ pub struct MemoryBody {
     name: String,
     description: String,
     memory_type: &'static str,
+    #[schema(required = true)]
     ontology: Option<&'static str>,
     #[serde(rename = "userID")]
     user_id: String,
     #[serde(rename = "graphDBName")]
+    #[schema(required = true)]
     graph_db_name: Option<String>,
     #[serde(rename = "vectorDBCollection")]
+    #[schema(required = true)]
     vector_db_collection: Option<String>,
+    #[schema(required = true)]
     adapter_repo: Option<String>,
     adapter_version: i64,
     /// `select`, then `ingest`, then `complete`.
     step: String,
     chunk_size: u32,
     chunk_overlap: u32,
+    #[schema(required = true)]
     webhook_url: Option<String>,
     acceleration: bool,
     fact_extraction: bool,
@@ -133,8 +138,10 @@ pub struct ProgressBody {
     entities: i64,
     relations: i64,
     /// Passages a second in the last ingestion, null until there are any.
+    #[schema(required = true)]
     rate: Option<f64>,
     /// Seconds until the ingestion under way ends, null if none is or nothing is known yet.
+    #[schema(required = true)]
     eta_seconds: Option<i64>,
     /// The files that failed, at most 1000.
     failed: Vec<FailedFile>,
@@ -165,13 +172,14 @@ pub struct MemoryPage {
     tokens: PageTokens,
 }
 
-/// Makes a memory.
+/// Make a memory
 #[utoipa::path(
     post,
     path = "/memories/create",
+    operation_id = "create_memory",
     tag = "Memories",
     request_body = NewMemory,
-    responses((status = 201, body = Success<MemoryBody>), Errors)
+    responses((status = 201, description = "The new memory", body = Success<MemoryBody>), Errors)
 )]
 pub async fn create_memory(
     State(app): State<AppState>,
@@ -183,13 +191,14 @@ pub async fn create_memory(
     Ok(created(MemoryBody::from(&record)))
 }
 
-/// Lists the account's memories, newest first.
+/// List memories, newest first
 #[utoipa::path(
     get,
     path = "/memories/list",
+    operation_id = "list_memories",
     tag = "Memories",
     params(PageParams),
-    responses((status = 200, body = Success<MemoryPage>), Errors)
+    responses((status = 200, description = "A page of memories", body = Success<MemoryPage>), Errors)
 )]
 pub async fn list_memories(
     State(app): State<AppState>,
@@ -202,13 +211,14 @@ pub async fn list_memories(
     Ok(success(MemoryPage { memories: page.items.iter().map(MemoryBody::from).collect(), tokens }))
 }
 
-/// A memory with the progress of its last ingestion.
+/// Get a memory with the progress of its last ingestion
 #[utoipa::path(
     get,
     path = "/memories/get/{id}",
+    operation_id = "get_memory",
     tag = "Memories",
-    params(("id" = String, Path)),
-    responses((status = 200, body = Success<MemoryDetail>), Errors)
+    params(("id" = String, Path, description = "The memory's id")),
+    responses((status = 200, description = "The memory", body = Success<MemoryDetail>), Errors)
 )]
 pub async fn get_memory(
     State(app): State<AppState>,
@@ -225,14 +235,15 @@ pub async fn get_memory(
     }))
 }
 
-/// Changes a memory's settings.
+/// Change a memory's settings
 #[utoipa::path(
     patch,
     path = "/memories/update/{id}",
+    operation_id = "update_memory",
     tag = "Memories",
-    params(("id" = String, Path)),
+    params(("id" = String, Path, description = "The memory's id")),
     request_body = MemoryChange,
-    responses((status = 200, body = Success<MemoryBody>), Errors)
+    responses((status = 200, description = "The memory as it is now", body = Success<MemoryBody>), Errors)
 )]
 pub async fn update_memory(
     State(app): State<AppState>,
@@ -243,18 +254,20 @@ pub async fn update_memory(
     let id = id.of(Noun::Memory)?;
     let patch = patch(&app, &fields)?;
     let record = find_memory(&app, &caller, &id, Verb::Update).await?;
-    let updated = app.store.update_memory(caller.account_id, record.memory_id, &patch, app.now()).await?;
+    let updated =
+        app.store.update_memory(caller.account_id, record.memory_id, &patch, app.now()).await?;
     let updated = updated.ok_or_else(|| Noun::Memory.not_found())?;
     Ok(success(MemoryBody::from(&updated)))
 }
 
-/// Deletes a memory and all that was derived in it; the files stay.
+/// Delete a memory and all that was derived in it; the files stay
 #[utoipa::path(
     delete,
     path = "/memories/delete/{id}",
+    operation_id = "delete_memory",
     tag = "Memories",
-    params(("id" = String, Path)),
-    responses((status = 200, body = Deleted), Errors)
+    params(("id" = String, Path, description = "The memory's id")),
+    responses((status = 200, description = "The memory is deleted", body = Deleted), Errors)
 )]
 pub async fn delete_memory(
     State(app): State<AppState>,
@@ -266,7 +279,6 @@ pub async fn delete_memory(
     if !app.store.delete_memory(caller.account_id, record.memory_id).await? {
         return Err(Noun::Memory.not_found());
     }
-    app.memory.drop_memory(record.memory_id);
     Ok(deleted(Noun::Memory))
 }
 
@@ -289,7 +301,8 @@ fn record(app: &App, caller: &Caller, fields: &Fields) -> Result<MemoryRecord, A
     let chunk_overlap = chunk_number(fields, "chunkOverlap", MAX_CHUNK_OVERLAP, kind)?;
     let description = fields.text("description")?.unwrap_or_default();
     let webhook_url = webhook_url(app, fields)?;
-    let (acceleration, fact_extraction) = (fields.flag("acceleration")?, fields.flag("factExtraction")?);
+    let (acceleration, fact_extraction) =
+        (fields.flag("acceleration")?, fields.flag("factExtraction")?);
     let now = app.now();
     Ok(MemoryRecord {
         account_id: caller.account_id,
@@ -324,7 +337,11 @@ fn patch(app: &App, fields: &Fields) -> Result<MemoryPatch, ApiError> {
     Ok(MemoryPatch {
         name,
         description: fields.text("description")?,
-        webhook_url: if fields.names("webhookUrl") { Some(webhook_url(app, fields)?) } else { None },
+        webhook_url: if fields.names("webhookUrl") {
+            Some(webhook_url(app, fields)?)
+        } else {
+            None
+        },
         acceleration: flag("acceleration")?,
         fact_extraction: flag("factExtraction")?,
     })
@@ -334,14 +351,23 @@ fn ontology(fields: &Fields, kind: MemoryKind) -> Result<Option<Ontology>, ApiEr
     match kind {
         MemoryKind::Vector => Ok(None),
         MemoryKind::Graph => {
-            let ontology = fields.choice("ontology", Ontology::parse, "culture, essays or support_requests")?;
+            let ontology = fields.choice(
+                "ontology",
+                Ontology::parse,
+                "culture, essays or support_requests",
+            )?;
             ontology.map(Some).ok_or_else(|| required("ontology"))
         }
     }
 }
 
 /// A number from 1 to `max`. A graph memory, which has no chunks, ignores what is not one.
-fn chunk_number(fields: &Fields, field: &str, max: i64, kind: MemoryKind) -> Result<Option<u32>, ApiError> {
+fn chunk_number(
+    fields: &Fields,
+    field: &str,
+    max: i64,
+    kind: MemoryKind,
+) -> Result<Option<u32>, ApiError> {
     let number = match (kind, fields.integer(field, 1..=max)) {
         (MemoryKind::Vector, Err(error)) => return Err(error),
         (MemoryKind::Graph, Err(_)) => None,
@@ -352,7 +378,9 @@ fn chunk_number(fields: &Fields, field: &str, max: i64, kind: MemoryKind) -> Res
 
 /// An empty address is none.
 fn webhook_url(app: &App, fields: &Fields) -> Result<Option<String>, ApiError> {
-    let Some(url) = fields.text("webhookUrl")?.filter(|it| !it.trim().is_empty()) else { return Ok(None) };
+    let Some(url) = fields.text("webhookUrl")?.filter(|it| !it.trim().is_empty()) else {
+        return Ok(None);
+    };
     app.egress.check(&url).map_err(|why| bad_request(format!("webhookUrl {why}")))?;
     Ok(Some(url))
 }

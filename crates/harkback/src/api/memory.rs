@@ -8,7 +8,7 @@ use harkback_engine::model::{
     Fact, Item, ItemMetadata, MemoryKind, RankedPassage, Recall, RecallMode, RecallRequest, Source,
 };
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::error::{ApiError, Errors, Verb, must_be};
@@ -20,27 +20,6 @@ use crate::config::PayloadShape;
 const DEFAULT_TOP_K: i64 = 5;
 const MAX_TOP_K: i64 = 100;
 const MAX_QUERY_BYTES: usize = 8 * 1024;
-
-/// What is asked.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "describes the parameters to the API document; `request` reads them")]
-pub struct MemoryQuery {
-    /// The memory to ask.
-    #[param(rename = "memoryID")]
-    memory_id: String,
-    /// The question, at most 8 KB.
-    query: String,
-    /// An answer fit to be spoken instead of raw matches.
-    #[param(default = false)]
-    assisted: Option<bool>,
-    /// Also up to three supporting facts.
-    #[param(default = false)]
-    facts: Option<bool>,
-    /// Most passages or chunks wanted. A client that does not send it gets the payload in the old shape.
-    #[param(minimum = 1, maximum = 100, default = 5)]
-    top_k: Option<i64>,
-}
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -131,15 +110,27 @@ pub struct SourceBody {
     score: f32,
 }
 
-/// Asks a memory. `X-Harkback-Mode` tells whether meaning was compared (`semantic`) or only words (`lexical`, where the
+/// Ask a memory
+///
+/// `X-Harkback-Mode` tells whether meaning was compared (`semantic`) or only words (`lexical`, where the
 /// embedding model is not installed), `Server-Timing` how long each stage took.
 #[utoipa::path(
     get,
     path = "/memory",
     tag = "Memory",
     operation_id = "query_memory",
-    params(MemoryQuery),
-    responses((status = 200, body = MemoryAnswer), Errors)
+    params(
+        ("memoryID" = String, Query, description = "The memory to ask"),
+        ("query" = String, Query, description = "The question, at most 8 KB"),
+        ("assisted" = Option<bool>, Query, description = "An answer fit to be spoken instead of raw matches"),
+        ("facts" = Option<bool>, Query, description = "Also up to three supporting facts"),
+        (
+            "top_k" = Option<i64>, Query, minimum = 1, maximum = 100,
+            description = "Most passages or chunks wanted, 5 if not given; without it the payload has the shape that \
+                           clients up to 0.14 read"
+        ),
+    ),
+    responses((status = 200, description = "What the memory answers", body = MemoryAnswer), Errors)
 )]
 pub async fn query_memory(
     State(app): State<AppState>,
@@ -168,7 +159,11 @@ enum Shape {
 
 fn shape(app: &App, params: &Params) -> Shape {
     let has_top_k = params.text("top_k").is_some();
-    if has_top_k || app.config.payload_without_top_k == PayloadShape::List { Shape::List } else { Shape::Legacy }
+    if has_top_k || app.config.payload_without_top_k == PayloadShape::List {
+        Shape::List
+    } else {
+        Shape::Legacy
+    }
 }
 
 fn request(params: &Params) -> Result<RecallRequest, ApiError> {
@@ -187,13 +182,15 @@ fn request(params: &Params) -> Result<RecallRequest, ApiError> {
 
 fn answer(recall: Recall, shape: Shape, kind: MemoryKind, mode: RecallMode) -> MemoryAnswer {
     let payload = match (shape, kind, mode) {
-        (Shape::List, _, _) => Payload::Items(recall.payload.into_iter().map(ItemBody::from).collect()),
+        (Shape::List, _, _) => {
+            Payload::Items(recall.payload.into_iter().map(ItemBody::from).collect())
+        }
         (Shape::Legacy, MemoryKind::Vector, RecallMode::Raw) => {
             Payload::Chunks(recall.payload.into_iter().map(ChunkBody::from).collect())
         }
-        (Shape::Legacy, _, _) => {
-            Payload::Text(recall.payload.into_iter().map(|it| it.content).collect::<Vec<_>>().join("\n\n"))
-        }
+        (Shape::Legacy, _, _) => Payload::Text(
+            recall.payload.into_iter().map(|it| it.content).collect::<Vec<_>>().join("\n\n"),
+        ),
     };
     MemoryAnswer {
         payload,
@@ -229,10 +226,12 @@ impl MetadataBody {
     fn of(metadata: ItemMetadata) -> Option<Self> {
         match metadata {
             ItemMetadata::None => None,
-            ItemMetadata::Chunk { source, source_title } => Some(Self::Chunk { source, source_title }),
-            ItemMetadata::Passages(passages) => {
-                Some(Self::Passages { passages: passages.into_iter().map(PassageBody::from).collect() })
+            ItemMetadata::Chunk { source, source_title } => {
+                Some(Self::Chunk { source, source_title })
             }
+            ItemMetadata::Passages(passages) => Some(Self::Passages {
+                passages: passages.into_iter().map(PassageBody::from).collect(),
+            }),
         }
     }
 }

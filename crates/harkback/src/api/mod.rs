@@ -4,11 +4,16 @@ pub mod auth;
 pub mod envelope;
 pub mod error;
 pub mod extract;
+pub mod files;
 pub mod health;
+pub mod memories;
+pub mod memory;
 pub mod messages;
 mod openapi;
 pub mod page;
+pub mod samples;
 pub mod sessions;
+pub mod uploads;
 pub mod users;
 
 use std::any::Any;
@@ -20,7 +25,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::Uri;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, patch, put};
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use tokio::net::TcpListener;
@@ -39,6 +44,20 @@ const DRAIN_WAIT: Duration = Duration::from_secs(30);
 /// Every route that answers within the time limit.
 fn resources() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(memory::query_memory))
+        .routes(routes!(memories::create_memory))
+        .routes(routes!(memories::get_memory))
+        .routes(routes!(memories::list_memories))
+        .routes(routes!(memories::update_memory))
+        .routes(routes!(memories::delete_memory))
+        .routes(routes!(samples::add_files))
+        .routes(routes!(samples::delete_file_from_memory))
+        .routes(routes!(samples::start_ingestion))
+        .routes(routes!(uploads::create_upload))
+        .routes(routes!(files::create_file))
+        .routes(routes!(files::get_file))
+        .routes(routes!(files::list_files))
+        .routes(routes!(files::delete_file))
         .routes(routes!(users::create_user))
         .routes(routes!(users::get_user))
         .routes(routes!(users::list_users))
@@ -55,6 +74,11 @@ fn resources() -> OpenApiRouter<AppState> {
         .routes(routes!(health::get_readiness))
         .routes(routes!(health::get_metrics))
         // Without an id these answer that it is required, not that there is no such route.
+        .route("/memories/get", get(memories::get_memory))
+        .route("/memories/update", patch(memories::update_memory))
+        .route("/memories/delete", delete(memories::delete_memory))
+        .route("/files/get", get(files::get_file))
+        .route("/files/delete", delete(files::delete_file))
         .route("/users/get", get(users::get_user))
         .route("/users/delete", delete(users::delete_user))
         .route("/sessions/get", get(sessions::get_session))
@@ -67,7 +91,8 @@ fn resources() -> OpenApiRouter<AppState> {
 
 /// Every route that takes as long as its body does.
 fn transfers() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+    // Not in the document: its URLs are given, not made.
+    OpenApiRouter::new().route("/uploads/{*key}", put(uploads::put_upload))
 }
 
 /// The whole API, ready to be served.

@@ -8,7 +8,7 @@ use harkback_engine::model::{FileRecord, MemoryRecord, Sample};
 use harkback_engine::{IngestionCost, Start, StartIds};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::envelope::{Created, Success, Time, created};
@@ -31,17 +31,6 @@ pub struct AddedFiles {
     /// Ids of files.
     #[schema(min_items = 1, max_items = 1000)]
     files: Vec<String>,
-}
-
-/// Which file to take out of which memory.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "describes the parameters to the API document; `delete_file` reads them")]
-pub struct FileInMemory {
-    #[param(rename = "memoryID")]
-    memory_id: String,
-    #[param(rename = "fileID")]
-    file_id: String,
 }
 
 /// Which memory to ingest.
@@ -120,13 +109,14 @@ pub struct TokenMetrics {
     total_token_limit: i64,
 }
 
-/// Puts files into a memory, all or none. A file that is in already keeps its sample.
+/// Put files into a memory, all or none; a file that is in already keeps its sample
 #[utoipa::path(
     post,
     path = "/memories/add-files",
+    operation_id = "add_files_to_memory",
     tag = "Memories",
     request_body = AddedFiles,
-    responses((status = 201, body = Success<AddedSamples>), Errors)
+    responses((status = 201, description = "The samples", body = Success<AddedSamples>), Errors)
 )]
 pub async fn add_files(
     State(app): State<AppState>,
@@ -143,18 +133,23 @@ pub async fn add_files(
     let inner: Vec<_> = files.iter().map(|it| it.file_id).collect();
     let new_ids: Vec<_> = files.iter().map(|_| app.new_id()).collect();
     let samples = app.store.add_samples(&record, &inner, &new_ids, app.now()).await?;
-    let samples: Vec<_> = samples.iter().zip(&files).map(|(it, file)| sample_body(&record, file, it)).collect();
+    let samples: Vec<_> =
+        samples.iter().zip(&files).map(|(it, file)| sample_body(&record, file, it)).collect();
     let first = samples.first().expect("there is at least one file").clone();
     Ok(created(AddedSamples { first, samples }))
 }
 
-/// Takes a file and all that was derived from it out of a memory; the file's record stays.
+/// Take a file and all that was derived from it out of a memory; the file's record stays
 #[utoipa::path(
     delete,
     path = "/memories/delete-file",
+    operation_id = "delete_file_from_memory",
     tag = "Memories",
-    params(FileInMemory),
-    responses((status = 200, body = Done), Errors)
+    params(
+        ("memoryID" = String, Query, description = "The memory's id"),
+        ("fileID" = String, Query, description = "The file's id"),
+    ),
+    responses((status = 200, description = "The file is out", body = Done), Errors)
 )]
 pub async fn delete_file_from_memory(
     State(app): State<AppState>,
@@ -172,13 +167,14 @@ pub async fn delete_file_from_memory(
     Ok(Json(Done::new()))
 }
 
-/// Starts the ingestion of a memory's files in the background. Unchanged files are not processed again.
+/// Start the ingestion of a memory's files in the background; unchanged files are not processed again
 #[utoipa::path(
     post,
     path = "/memories/start-ingestion",
+    operation_id = "start_ingestion",
     tag = "Memories",
     request_body = IngestionRequest,
-    responses((status = 200, body = StartedIngestion), Errors)
+    responses((status = 200, description = "The ingestion is started", body = StartedIngestion), Errors)
 )]
 pub async fn start_ingestion(
     State(app): State<AppState>,
@@ -221,7 +217,8 @@ fn memory_id(fields: &Fields) -> Result<String, ApiError> {
 fn file_ids(fields: &Fields) -> Result<Vec<String>, ApiError> {
     let Some(files) = fields.value("files") else { return Err(required("files")) };
     let must = || must_be("files", "an array of 1 to 1000 file IDs");
-    let files = files.as_array().filter(|it| (1..=MAX_FILES).contains(&it.len())).ok_or_else(must)?;
+    let files =
+        files.as_array().filter(|it| (1..=MAX_FILES).contains(&it.len())).ok_or_else(must)?;
     let mut seen = HashSet::new();
     let mut ids = Vec::with_capacity(files.len());
     for file in files {

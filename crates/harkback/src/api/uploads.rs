@@ -44,13 +44,14 @@ pub struct UploadBody {
     key: String,
 }
 
-/// Gives a URL to which the bytes of a file can be put once, within 15 minutes.
+/// Get a URL to which the bytes of a file can be put once, within 15 minutes
 #[utoipa::path(
     post,
     path = "/files/upload",
+    operation_id = "create_upload",
     tag = "Files",
     request_body = UploadRequest,
-    responses((status = 200, body = Success<UploadBody>), Errors)
+    responses((status = 200, description = "Where to put the bytes", body = Success<UploadBody>), Errors)
 )]
 pub async fn create_upload(
     State(app): State<AppState>,
@@ -72,10 +73,12 @@ pub async fn create_upload(
         uploaded_at: None,
     };
     app.store.create_upload(&upload).await?;
-    let grant = Grant { expires_s: (now + LIFETIME) / 1_000_000, max_bytes: app.config.max_file_bytes };
+    let grant =
+        Grant { expires_s: (now + LIFETIME) / 1_000_000, max_bytes: app.config.max_file_bytes };
     let signature = URL_SAFE_NO_PAD.encode(grant.signature(&app, &key, caller.account_id));
     let Grant { expires_s, max_bytes } = grant;
-    let upload_url = format!("{base}/uploads/{key}?exp={expires_s}&len={max_bytes}&sig={signature}");
+    let upload_url =
+        format!("{base}/uploads/{key}?exp={expires_s}&len={max_bytes}&sig={signature}");
     Ok(success(UploadBody { upload_url, key }))
 }
 
@@ -89,7 +92,8 @@ pub async fn put_upload(
 ) -> Result<Json<Done>, ApiError> {
     let key = uri.path().strip_prefix("/uploads/").unwrap_or_default();
     let max_bytes = admit(&app, key, &params).await?;
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse::<u64>().ok());
+    let length =
+        headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|it| it > max_bytes) {
         return Err(too_large(max_bytes));
     }
@@ -111,7 +115,8 @@ async fn admit(app: &App, key: &str, params: &Params) -> Result<u64, ApiError> {
     let number = |name| params.text(name).and_then(|it| it.parse::<i64>().ok());
     let max_bytes = number("len").and_then(|it| u64::try_from(it).ok()).ok_or_else(refused)?;
     let grant = Grant { expires_s: number("exp").ok_or_else(refused)?, max_bytes };
-    let given = params.text("sig").and_then(|it| URL_SAFE_NO_PAD.decode(it).ok()).ok_or_else(refused)?;
+    let given =
+        params.text("sig").and_then(|it| URL_SAFE_NO_PAD.decode(it).ok()).ok_or_else(refused)?;
     let upload = app.store.find_upload(key).await?.ok_or_else(refused)?;
     let is_ours = bool::from(grant.signature(app, key, upload.account_id).as_slice().ct_eq(&given));
     if !is_ours || app.clock.now() / 1_000_000 >= grant.expires_s {
@@ -144,7 +149,8 @@ struct Grant {
 impl Grant {
     fn signature(&self, app: &App, key: &str, account_id: AccountId) -> [u8; 32] {
         let key_of_urls = app.derived_key("upload url");
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key_of_urls).expect("HMAC takes a key of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&key_of_urls).expect("HMAC takes a key of any length");
         let Self { expires_s, max_bytes } = self;
         let signed = format!("PUT\n/uploads/{key}\n{expires_s}\n{max_bytes}\n{}", account_id.0);
         mac.update(signed.as_bytes());
