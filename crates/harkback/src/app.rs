@@ -1,6 +1,9 @@
 //! What does every part of the program share? Configuration, store, memory, time, ids, secrets, background tasks.
 
+use std::fs;
 use std::future::Future;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -66,7 +69,7 @@ impl App {
         clock: Clock,
         ids: Ids,
     ) -> Result<AppState, Error> {
-        tokio::fs::create_dir_all(&config.data).await?;
+        make_data_dir(&config.data)?;
         let store = Store::open(&config.data).await?;
         let secret = store.ensure_secret(ids.bytes()).await?;
         let blobs = Blobs::open(&config.data).await?;
@@ -129,4 +132,15 @@ impl App {
         }
         self.store.close().await;
     }
+}
+
+/// Makes the data directory if it is not there. Documents lie in it as they are, so only its owner can read it.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn make_data_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(dir)
 }

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 
 use super::{DataDir, Outcome, Printer};
+use crate::clock::Clock;
 use crate::models::ModelsDir;
 
 /// Below this a running server would soon fail to store what it is sent.
@@ -76,7 +77,8 @@ async fn examine(args: &DoctorArgs) -> Vec<Finding> {
     }
     findings.push(database(dir).await);
     findings.extend(models(&args.models.path));
-    findings.push(clock(Timestamp::now(), newest_file_in(dir)));
+    let now = Timestamp::from_microsecond(Clock::System.now()).unwrap_or(Timestamp::UNIX_EPOCH);
+    findings.push(clock(now, newest_file_in(dir)));
     findings.push(port(&args.listen).await);
     findings
 }

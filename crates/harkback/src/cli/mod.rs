@@ -5,6 +5,7 @@
 
 mod doctor;
 mod ingest;
+mod keys;
 mod models;
 mod printer;
 mod query;
@@ -54,6 +55,8 @@ enum Command {
     Ingest(ingest::IngestArgs),
     /// Ask a memory of a running server
     Query(query::QueryArgs),
+    /// Make, list and revoke API keys
+    Keys(keys::KeysArgs),
     /// Bring, list and verify the models that retrieval runs on
     Models(models::ModelsArgs),
 }
@@ -81,6 +84,7 @@ async fn run(command: &Command, printer: &Printer) -> Outcome {
         Command::Doctor(args) => doctor::doctor(args, printer).await,
         Command::Ingest(args) => ingest::ingest(args, printer).await,
         Command::Query(args) => query::query(args, printer).await,
+        Command::Keys(args) => keys::keys(args, printer).await,
         Command::Models(args) => models::models(args, printer).await,
     }
 }
