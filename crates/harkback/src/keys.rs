@@ -158,4 +158,18 @@ mod tests {
             assert_eq!(parse_key(&key[..at]), None, "cut at {at}");
         }
     }
+
+    #[tokio::test]
+    async fn a_forged_secret_with_a_right_checksum_opens_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        let (clock, ids) = (Clock::fixed(0), Ids::seeded(1));
+        let key = create_key(&store, "alice", &clock, &ids).await.unwrap();
+        assert!(recognise_key(&store, &key).await.unwrap().is_some());
+        let (key_id, _) = parse_key(&key).unwrap();
+        let random = "x".repeat(RANDOM_LEN);
+        let forged = format!("hb_{key_id}_{random}{}", checksum(key_id, &random));
+        assert!(parse_key(&forged).is_some());
+        assert!(recognise_key(&store, &forged).await.unwrap().is_none());
+    }
 }

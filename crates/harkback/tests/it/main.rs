@@ -2,6 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at its first surprise")]
 
+mod app;
+mod auth;
 mod embedding;
+mod messages;
+mod openapi;
+mod pagination;
 mod real_models;
+mod sessions;
 mod tidy;
+mod users;
