@@ -9,7 +9,10 @@ mod keys;
 mod models;
 mod printer;
 mod query;
+mod quickstart;
 mod remote;
+mod sample;
+mod serve;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -51,6 +54,10 @@ const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed (standard error says wh
 enum Command {
     /// Check that a server can run here, and say what to do if not
     Doctor(doctor::DoctorArgs),
+    /// Serve the API until Ctrl-C or SIGTERM
+    Serve(serve::ServeArgs),
+    /// Bring the models, serve, ingest a sample clinic, and ask it three questions
+    Quickstart(quickstart::QuickstartArgs),
     /// Put files and folders into a memory of a running server, and wait until it can recall them
     Ingest(ingest::IngestArgs),
     /// Ask a memory of a running server
@@ -82,6 +89,8 @@ pub fn main() -> ExitCode {
 async fn run(command: &Command, printer: &Printer) -> Outcome {
     match command {
         Command::Doctor(args) => doctor::doctor(args, printer).await,
+        Command::Serve(args) => serve::serve(args, printer).await,
+        Command::Quickstart(args) => quickstart::quickstart(args, printer).await,
         Command::Ingest(args) => ingest::ingest(args, printer).await,
         Command::Query(args) => query::query(args, printer).await,
         Command::Keys(args) => keys::keys(args, printer).await,

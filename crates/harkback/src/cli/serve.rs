@@ -1,0 +1,115 @@
+//! `harkback serve`: the server, until it is told to stop.
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use super::{Outcome, Printer};
+use crate::app::{App, AppState};
+use crate::clock::{Clock, Ids};
+use crate::config::{Config, ConfigArgs};
+use crate::models::{ModelsDir, load_or_fetch};
+use crate::{api, telemetry, worker};
+
+/// Arguments of `harkback serve`.
+#[derive(Args, Debug)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    models: ModelsDir,
+}
+
+/// A server that listens.
+pub(super) struct Server {
+    pub(super) app: AppState,
+    /// `http://` and the address it listens on.
+    pub(super) url: String,
+    ended: oneshot::Receiver<std::io::Result<()>>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If a setting is wrong, the address is taken, or the data or the models cannot be used.
+pub(super) async fn serve(args: &ServeArgs, printer: &Printer) -> Outcome {
+    let server = Server::start(Config::load(&args.config)?, &args.models.path, printer).await?;
+    server.until_told_to_stop(printer).await
+}
+
+impl Server {
+    /// Listens, and answers as soon as the models are loaded.
+    ///
+    /// # Errors
+    /// If the address is taken, or the data or the models cannot be used.
+    pub(super) async fn start(
+        config: Config,
+        models_dir: &Path,
+        printer: &Printer,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        telemetry::init_logs(&config.log)?;
+        // First, because nothing should be downloaded for a server that cannot start.
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|error| format!("cannot listen on `{}`: {error}", config.listen))?;
+        let url = format!("http://{}", listener.local_addr()?);
+
+        let (dir, say) = (models_dir.to_owned(), *printer);
+        let loaded =
+            tokio::task::spawn_blocking(move || load_or_fetch(&dir, &|line| say.note(line)))
+                .await?;
+        let (models, missing) = loaded?;
+        if let Some(reason) = missing {
+            printer.note(&format!(
+                "{reason}\nserving in lexical mode: answers come from words and the graph alone"
+            ));
+        }
+
+        let app = App::open(config, models, Clock::System, Ids::Random).await?;
+        worker::start(&app).await?;
+        let ended = answer_requests(&app, listener);
+        printer.note(&format!("listening on {url}"));
+        Ok(Self { app, url, ended })
+    }
+
+    /// Serves until Ctrl-C or SIGTERM, then finishes what is under way.
+    ///
+    /// # Errors
+    /// If the listener fails.
+    pub(super) async fn until_told_to_stop(mut self, printer: &Printer) -> Outcome {
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            outcome = &mut self.ended => outcome??,
+        }
+        printer.note("stopping; requests under way are finished first");
+        self.stop().await;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Finishes what is under way and closes the data.
+    pub(super) async fn stop(self) {
+        self.app.shutdown().await;
+    }
+}
+
+fn answer_requests(
+    app: &AppState,
+    listener: TcpListener,
+) -> oneshot::Receiver<std::io::Result<()>> {
+    let (sender, ended) = oneshot::channel();
+    let shared = Arc::clone(app);
+    app.spawn(async move {
+        // Nobody waits for it any more when the server was told to stop.
+        _ = sender.send(api::serve(&shared, listener).await);
+    });
+    ended
+}
