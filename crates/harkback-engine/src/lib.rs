@@ -9,8 +9,11 @@ mod embed;
 mod error;
 mod index;
 mod ingest;
+pub mod measure;
 mod memory;
 pub mod model;
+mod recall;
+mod resident;
 mod retrieve;
 mod store;
 

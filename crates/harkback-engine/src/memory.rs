@@ -1,17 +1,24 @@
 //! The façade the program uses: recall, ingest, forget.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use crate::blobs::Blobs;
 use crate::embed::Models;
 use crate::error::Result;
-use crate::model::{FileId, Job, MemoryRecord, Micros, Recall, RecallRequest};
-use crate::store::Store;
+use crate::ingest::Ingest;
+use crate::model::{FileId, Job, MemoryId, MemoryRecord, Micros, Recall, RecallRequest};
+use crate::recall;
+use crate::resident::Residents;
+use crate::store::{Finish, Progress, Store};
 
 /// All memories of a data directory. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Memory {
     store: Store,
+    blobs: Blobs,
     models: Models,
+    residents: Arc<Residents>,
 }
 
 impl Memory {
@@ -19,29 +26,48 @@ impl Memory {
     ///
     /// # Errors
     /// If the blob directory cannot be made.
-    pub async fn open(_dir: &Path, store: Store, models: Models) -> Result<Self> {
-        Ok(Self { store, models })
+    pub async fn open(dir: &Path, store: Store, models: Models) -> Result<Self> {
+        let blobs = Blobs::open(dir).await?;
+        let residents = Arc::new(Residents::new(store.clone()));
+        Ok(Self { store, blobs, models, residents })
     }
 
     /// Answers a question. The caller has checked that `record` is the asking account's.
     ///
     /// # Errors
-    /// If the store or the embedder fails. A memory that holds nothing answers an empty [`Recall`].
-    pub async fn recall(&self, _record: &MemoryRecord, _request: &RecallRequest) -> Result<Recall> {
-        Ok(Recall::default())
+    /// If the store or a model fails. A memory that holds nothing answers an empty [`Recall`].
+    pub async fn recall(&self, record: &MemoryRecord, request: &RecallRequest) -> Result<Recall> {
+        let snapshot = self.residents.snapshot(record).await?;
+        recall::recall(&self.store, &self.models, snapshot, record, request).await
     }
 
-    /// Runs a leased ingestion job to its end, heart-beating the lease; `now` tells the time. Safe to run twice.
+    /// Runs a leased ingestion job to its end, heart-beating the lease; `now` tells the time. Safe to run twice: what an
+    /// aborted run has staged is taken up again.
     ///
     /// # Errors
     /// [`LeaseLost`](crate::Error::LeaseLost) if another worker took over; otherwise if the store fails. A file that
     /// cannot be ingested is not an error: its sample is marked failed, with the reason.
-    pub async fn run_job(
-        &self,
-        _job: &Job,
-        _now: &(dyn Fn() -> Micros + Send + Sync),
-    ) -> Result<()> {
-        Ok(())
+    pub async fn run_job(&self, job: &Job, now: &(dyn Fn() -> Micros + Send + Sync)) -> Result<()> {
+        let Some(record) = self.store.memory(job.memory_id).await? else { return Ok(()) };
+        let _ingesting = self.residents.ingesting(job.memory_id);
+        let embedder = self.models.embedder.as_ref();
+        let ingest = Ingest { store: &self.store, blobs: &self.blobs, embedder, now };
+        loop {
+            for sample in self.store.begin_batch(job, now()).await? {
+                ingest.sample(job, &record, &sample).await?;
+            }
+            let snapshot = self.residents.rebuild(job.memory_id).await?;
+            let progress = Progress {
+                n_entities: Some(snapshot.n_entities() as i64),
+                n_relations: Some(snapshot.n_relations() as i64),
+                ..Progress::default()
+            };
+            self.store.update_progress(job, progress, now()).await?;
+            self.store.collect_dead_versions(job).await?;
+            if let Finish::Done(_) = self.store.finish_job(job, now()).await? {
+                return Ok(());
+            }
+        }
     }
 
     /// Takes a file and all that was derived from it out of a memory, before it returns. False if it was not in it.
@@ -50,15 +76,32 @@ impl Memory {
     /// If the store fails; nothing is half done then.
     pub async fn forget_file(
         &self,
-        _record: &MemoryRecord,
-        _file: FileId,
-        _now: Micros,
+        record: &MemoryRecord,
+        file: FileId,
+        now: Micros,
     ) -> Result<bool> {
-        Ok(false)
+        let was_in = self.store.remove_sample(record.memory_id, file, now).await?;
+        if was_in {
+            self.residents.rebuild_if_resident(record.memory_id).await?;
+        }
+        Ok(was_in)
+    }
+
+    /// Drops what is held in RAM of a memory that the store no longer has.
+    pub fn drop_memory(&self, memory: MemoryId) {
+        self.residents.drop_memory(memory);
+    }
+
+    /// Builds a memory's index before the first question asks for it.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn warm(&self, record: &MemoryRecord) -> Result<()> {
+        self.residents.snapshot(record).await.map(|_| ())
     }
 
     /// The embedding model in use, `None` in lexical mode.
     pub fn embedder_id(&self) -> Option<&str> {
-        None
+        self.models.embedder.as_ref().map(|it| it.id())
     }
 }

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod egress;
+pub mod eval;
 pub mod keys;
 pub mod models;
 pub mod telemetry;

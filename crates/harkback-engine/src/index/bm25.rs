@@ -84,10 +84,8 @@ impl Bm25 {
         let mut scores = vec![0f32; self.n_passages];
         let mut touched = Vec::new();
         for term in terms {
-            let (start, end) =
-                (self.starts[term as usize] as usize, self.starts[term as usize + 1] as usize);
-            let weight = self.idf(end - start) * IMPACT_STEP;
-            for at in start..end.min(start + MAX_POSTINGS_READ) {
+            let weight = self.idf(term) * IMPACT_STEP;
+            for at in self.postings(term).take(MAX_POSTINGS_READ) {
                 let passage = self.passages[at];
                 let score = &mut scores[passage as usize];
                 if *score == 0.0 {
@@ -99,13 +97,18 @@ impl Bm25 {
         best(touched.into_iter().map(|it| (it, scores[it as usize])).collect(), k)
     }
 
+    fn postings(&self, term: u32) -> std::ops::Range<usize> {
+        self.starts[term as usize] as usize..self.starts[term as usize + 1] as usize
+    }
+
     /// Bytes held.
     pub(crate) fn n_bytes(&self) -> usize {
         self.passages.len() * 5 + self.starts.len() * 4
     }
 
-    fn idf(&self, n_with_term: usize) -> f32 {
-        let (n, df) = (self.n_passages as f32, n_with_term as f32);
+    /// ln(1 + (N − df + ½)/(df + ½)) of a term: how much it says.
+    pub(crate) fn idf(&self, term: u32) -> f32 {
+        let (n, df) = (self.n_passages as f32, self.postings(term).len() as f32);
         (1.0 + (n - df + 0.5) / (df + 0.5)).ln()
     }
 }

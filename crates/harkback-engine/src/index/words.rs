@@ -76,14 +76,14 @@ fn is_inner(it: char) -> bool {
 }
 
 fn word_end(text: &str, start: usize) -> usize {
-    let mut chars = text[start..].char_indices().peekable();
-    while let Some((offset, it)) = chars.next() {
+    for (offset, it) in text[start..].char_indices() {
         if is_unspaced(it) {
             return start + if offset == 0 { it.len_utf8() } else { offset };
         }
         let next_goes_on =
             || text[start + offset + it.len_utf8()..].chars().next().is_some_and(is_word_char);
-        if !is_word_char(it) && !(is_inner(it) && next_goes_on()) {
+        let goes_on = is_word_char(it) || (is_inner(it) && next_goes_on());
+        if !goes_on {
             return start + offset;
         }
     }

@@ -4,11 +4,19 @@
 //! the question's entities arrives, the passages these entities are the subject of, the passages whose subject is
 //! mentioned there (the next hop), and similarity. Nothing here writes, waits or calls a model.
 
+mod answer;
 mod chain;
+mod context;
+mod facts;
 mod pagerank;
 mod query;
 mod rank;
 mod similarity;
+mod support;
 
+pub(crate) use answer::answer;
+pub(crate) use context::{Context, context};
+pub(crate) use facts::facts;
 pub(crate) use query::Query;
 pub(crate) use rank::{RankedNo, rank, rank_by_similarity};
+pub(crate) use support::Evidence;

@@ -69,14 +69,13 @@ impl Store {
     }
 
     /// The samples to process, oldest first; empty when all are done. Call it again until it is: files that were asked
-    /// for meanwhile come with the next call. Drops what an aborted attempt staged.
+    /// for meanwhile come with the next call. What an aborted attempt staged stays: its versions are taken up again.
     ///
     /// # Errors
     /// [`LeaseLost`](Error::LeaseLost) if the job is no longer this worker's; otherwise if the database fails.
     pub async fn begin_batch(&self, job: &Job, now: Micros) -> Result<Vec<Sample>> {
         let mut tx = self.begin().await?;
         check_lease(&mut tx, job).await?;
-        drop_unseen_versions(&mut tx, job.memory_id).await?;
         sqlx::query(
             "UPDATE ingestion SET status = 'processing', n_parsed = 0, n_staged = 0, updated_at = $2
              WHERE memory_id = $1",

@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use super::Store;
 use super::codec::{decode_spans, decode_vector, encode_spans, encode_vector};
+use super::jobs::check_lease;
 use crate::error::Result;
-use crate::model::{FileId, MemoryId, Passage, Span};
+use crate::model::{FileId, Job, MemoryId, Passage, Span};
 
 /// A passage as it is staged.
 #[derive(Clone, Debug)]
@@ -79,11 +80,12 @@ const ACTIVE: &str = "SELECT s.file_id, p.version_id, p.seq, p.title, p.text, p.
      FROM sample s JOIN passage p ON p.memory_id = s.memory_id AND p.version_id = s.active_version \
      WHERE s.memory_id = $1 ORDER BY s.created_at, s.file_id, p.seq";
 
+/// The joins keep this order (`CROSS JOIN` forbids SQLite another one): a look-up by primary key each.
 const TEXTS: &str = "SELECT j.key AS asked, f.id, f.name, f.external_uri, p.record_id, p.title, p.text, p.sentence_spans, \
-     p.n_tokens FROM json_each($2) j \
-     JOIN sample s ON s.memory_id = $1 AND s.file_id = unhex(j.value ->> 0) AND s.active_version = unhex(j.value ->> 1) \
-     JOIN passage p ON p.memory_id = $1 AND p.version_id = s.active_version AND p.seq = j.value ->> 2 \
-     JOIN file f ON f.account_id = s.account_id AND f.file_id = s.file_id ORDER BY j.key";
+     p.n_tokens FROM json_each($2) j CROSS JOIN sample s CROSS JOIN passage p CROSS JOIN file f \
+     WHERE s.memory_id = $1 AND s.file_id = unhex(j.value ->> 0) AND s.active_version = unhex(j.value ->> 1) \
+     AND p.memory_id = $1 AND p.version_id = s.active_version AND p.seq = CAST(j.value ->> 2 AS INTEGER) \
+     AND f.account_id = s.account_id AND f.file_id = s.file_id ORDER BY j.key";
 
 impl Store {
     /// How many passages of a version are staged; they are always the first ones, because a batch is one transaction.
@@ -119,26 +121,29 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Removes staged and outdated versions of a memory, except `keep`, in bounded steps.
-    pub(crate) async fn collect_dead_versions(
-        &self,
-        memory: MemoryId,
-        keep: &[Uuid],
-    ) -> Result<()> {
+    /// Removes the versions of a job's memory that nobody reads, in bounded steps, while the job holds its lease: a
+    /// version that another worker is staging is never one of them.
+    ///
+    /// # Errors
+    /// [`LeaseLost`](crate::Error::LeaseLost) if the job is no longer this worker's; otherwise if the database fails.
+    pub(crate) async fn collect_dead_versions(&self, job: &Job) -> Result<()> {
         let sql = "SELECT DISTINCT version_id FROM passage WHERE memory_id = $1 AND version_id NOT IN \
                    (SELECT active_version FROM sample WHERE memory_id = $1 AND active_version IS NOT NULL)";
         let dead: Vec<Uuid> =
-            sqlx::query_scalar(sql).bind(memory.0).fetch_all(&self.reader).await?;
-        for version in dead.into_iter().filter(|it| !keep.contains(it)) {
-            let sql = "DELETE FROM passage WHERE memory_id = $1 AND version_id = $2 AND seq IN \
-                       (SELECT seq FROM passage WHERE memory_id = $1 AND version_id = $2 LIMIT 2000)";
-            while 0 < sqlx::query(sql)
-                .bind(memory.0)
-                .bind(version)
-                .execute(&self.writer)
-                .await?
-                .rows_affected()
-            {}
+            sqlx::query_scalar(sql).bind(job.memory_id.0).fetch_all(&self.reader).await?;
+        let sql = "DELETE FROM passage WHERE memory_id = $1 AND version_id = $2 AND seq IN \
+                   (SELECT seq FROM passage WHERE memory_id = $1 AND version_id = $2 LIMIT 2000)";
+        for version in dead {
+            loop {
+                let mut tx = self.begin().await?;
+                check_lease(&mut tx, job).await?;
+                let done =
+                    sqlx::query(sql).bind(job.memory_id.0).bind(version).execute(&mut *tx).await?;
+                tx.commit().await?;
+                if done.rows_affected() == 0 {
+                    break;
+                }
+            }
         }
         Ok(())
     }

@@ -3,7 +3,9 @@
 //! A command is one file: its arguments (`XArgs`) and an async function that takes them with a [`Printer`]. It is
 //! registered by one line in [`Command`] and one in [`run`].
 
+mod bench;
 mod doctor;
+mod eval;
 mod ingest;
 mod keys;
 mod models;
@@ -58,6 +60,10 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Bring the models, serve, ingest a sample clinic, and ask it three questions
     Quickstart(quickstart::QuickstartArgs),
+    /// Measure how fast retrieval and the API are on this machine
+    Bench(bench::BenchArgs),
+    /// Measure retrieval on a question set in BEIR layout
+    Eval(eval::EvalArgs),
     /// Put files and folders into a memory of a running server, and wait until it can recall them
     Ingest(ingest::IngestArgs),
     /// Ask a memory of a running server
@@ -91,6 +97,8 @@ async fn run(command: &Command, printer: &Printer) -> Outcome {
         Command::Doctor(args) => doctor::doctor(args, printer).await,
         Command::Serve(args) => serve::serve(args, printer).await,
         Command::Quickstart(args) => quickstart::quickstart(args, printer).await,
+        Command::Bench(args) => bench::bench(args, printer).await,
+        Command::Eval(args) => eval::eval(args, printer).await,
         Command::Ingest(args) => ingest::ingest(args, printer).await,
         Command::Query(args) => query::query(args, printer).await,
         Command::Keys(args) => keys::keys(args, printer).await,

@@ -1,1 +1,180 @@
-//! The table of formats.
+//! Which formats can be read, and what is a file that cannot?
+//!
+//! A format is one file of this folder and one row of [`PARSERS`]. Every parser answers any bytes with documents or with
+//! a reason, in time linear in the file, without recursion that the file's content could deepen.
+
+mod csv;
+mod encoding;
+mod html;
+mod json;
+mod jsonl;
+mod markdown;
+mod prose;
+mod signature;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::ControlFlow;
+
+use crate::model::Document;
+
+/// A file as it arrives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ParseInput<'a> {
+    /// File name with or without extension; it becomes the title where the file has none of its own.
+    pub(crate) name: &'a str,
+    /// Extension without the dot, in any case. It alone chooses the parser.
+    pub(crate) extension: &'a str,
+    /// The whole file.
+    pub(crate) bytes: &'a [u8],
+}
+
+/// Why a file cannot be read. The text is meant for the file's owner and says what to do.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct ParseError(String);
+
+/// Takes documents one by one; `Break` stops the parser, which then answers `Ok`.
+pub(crate) type Emit<'a> = dyn FnMut(Document) -> ControlFlow<()> + 'a;
+
+/// Reads a file and emits its documents in order: one for a prose file, one a record for CSV, JSON arrays and JSON Lines.
+///
+/// Emitted texts are never blank. Documents may have been emitted before an error is found; the caller drops them.
+///
+/// # Errors
+/// A [`ParseError`] if the format is not supported, the content is not of that format, or there is no text in it.
+pub(crate) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
+    let extension = input.extension.trim_start_matches('.').to_ascii_lowercase();
+    let Some(parser) = PARSERS.iter().find(|it| it.extensions.contains(&extension.as_str())) else {
+        return Err(unsupported(&extension));
+    };
+    if input.bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(ParseError::new("the file is empty: upload a file with text in it"));
+    }
+    if let Some(looks_like) = signature::of(input.bytes) {
+        return Err(ParseError(format!(
+            "the file is named .{extension} but looks like {looks_like}: give it its right name, or save it as text"
+        )));
+    }
+    let mut n_documents = 0;
+    (parser.parse)(input, &mut |mut document: Document| {
+        if document.text.trim().is_empty() {
+            return ControlFlow::Continue(());
+        }
+        document.title = shorten(&document.title, MAX_TITLE_CHARS);
+        n_documents += 1;
+        emit(document)
+    })?;
+    if n_documents == 0 {
+        return Err(ParseError(format!(
+            "no text was found in this {} file: upload a file with text in it",
+            parser.name
+        )));
+    }
+    Ok(())
+}
+
+/// A title out of a file name: without folder and extension, with spaces for `_` and `-`.
+pub(crate) fn title_of_name(name: &str) -> String {
+    let base = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let stem = match base.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() && is_extension(extension) => stem,
+        _ => base,
+    };
+    collapse(&stem.replace(['_', '-'], " "))
+}
+
+struct Parser {
+    name: &'static str,
+    extensions: &'static [&'static str],
+    parse: fn(&ParseInput<'_>, &mut Emit<'_>) -> Result<(), ParseError>,
+}
+
+const PARSERS: &[Parser] = &[
+    Parser { name: "text", extensions: &["txt", "text"], parse: text::parse },
+    Parser { name: "Markdown", extensions: &["md", "markdown"], parse: markdown::parse },
+    Parser { name: "HTML", extensions: &["html", "htm", "xhtml"], parse: html::parse },
+    Parser { name: "CSV", extensions: &["csv", "tsv"], parse: csv::parse },
+    Parser { name: "JSON", extensions: &["json"], parse: json::parse },
+    Parser { name: "JSON Lines", extensions: &["jsonl", "ndjson"], parse: jsonl::parse },
+];
+
+const SUPPORTED: &str = "text, Markdown, HTML, CSV, JSON or JSON Lines";
+
+impl ParseError {
+    fn new(reason: &str) -> Self {
+        Self(reason.to_owned())
+    }
+}
+
+fn unsupported(extension: &str) -> ParseError {
+    if extension.is_empty() {
+        return ParseError::new(
+            "the file name has no extension, so its format is unknown: name it .txt, .md, .html, .csv, .json or .jsonl",
+        );
+    }
+    let shown: String = extension.chars().take(16).collect();
+    ParseError(match shown.as_str() {
+        "pdf" => format!("PDF files are not supported yet: save the document as {SUPPORTED}"),
+        "doc" | "docx" | "odt" | "rtf" | "pages" => {
+            format!(
+                "word processor files (.{shown}) are not supported yet: save the document as {SUPPORTED}"
+            )
+        }
+        "xls" | "xlsx" | "ods" | "numbers" => {
+            format!("spreadsheet files (.{shown}) are not supported yet: save each sheet as CSV")
+        }
+        "ppt" | "pptx" | "odp" | "key" => {
+            format!(
+                "presentation files (.{shown}) are not supported yet: save the slides' text as {SUPPORTED}"
+            )
+        }
+        "epub" | "eml" | "msg" | "xml" => {
+            format!(".{shown} files are not supported yet: save the content as {SUPPORTED}")
+        }
+        "png" | "jpg" | "jpeg" | "gif" | "webp" | "svg" | "bmp" | "tif" | "tiff" | "heic" => {
+            format!(
+                "image files (.{shown}) are not supported yet: upload their text as {SUPPORTED}"
+            )
+        }
+        "mp3" | "wav" | "m4a" | "flac" | "ogg" | "opus" | "aac" | "mp4" | "mov" | "mkv"
+        | "webm" | "avi" => {
+            format!(
+                "audio and video files (.{shown}) are not supported yet: upload a transcript as {SUPPORTED}"
+            )
+        }
+        "zip" | "gz" | "tar" | "tgz" | "7z" | "rar" | "bz2" | "xz" | "zst" => {
+            format!("archives (.{shown}) are not supported yet: upload the files in it one by one")
+        }
+        _ => format!(".{shown} files are not supported yet: save the content as {SUPPORTED}"),
+    })
+}
+
+fn is_extension(extension: &str) -> bool {
+    (1..=8).contains(&extension.len()) && extension.bytes().all(|it| it.is_ascii_alphanumeric())
+}
+
+/// Titles are repeated for each passage, so no file may bring a long one.
+const MAX_TITLE_CHARS: usize = 200;
+
+/// The first `max_chars` characters, with an ellipsis for what is cut.
+pub(super) fn shorten(text: &str, max_chars: usize) -> String {
+    match text.char_indices().nth(max_chars) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+/// Runs of white space become one space, ends are trimmed.
+fn collapse(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}

@@ -1,0 +1,162 @@
+//! `harkback bench`: how fast retrieval and the API are on this machine, each figure with what it was measured on.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Args, Subcommand};
+use harkback_engine::measure;
+use reqwest::Url;
+use serde_json::{Value, json};
+
+use super::eval::{ingest, milliseconds};
+use super::{Outcome, Printer};
+use crate::eval::{QuestionSet, Scratch};
+use crate::models::{ModelsDir, load_or_fetch};
+
+/// Requests of each kind that are timed.
+const N_RECORDS: usize = 300;
+
+/// Arguments of `harkback bench`.
+#[derive(Args, Debug)]
+pub(super) struct BenchArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Ranking alone, without embedding the question, on synthetic memories of these sizes
+    Retrieval {
+        /// Passages of each memory
+        #[arg(long, value_delimiter = ',', default_value = "10000,100000")]
+        passages: Vec<usize>,
+        /// Questions asked of each
+        #[arg(long, default_value_t = 200)]
+        questions: usize,
+    },
+    /// The API over HTTP with one client: questions of a set in BEIR layout, sessions and messages
+    Api {
+        /// Folder in BEIR layout
+        dir: PathBuf,
+        #[command(flatten)]
+        models: ModelsDir,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the set cannot be read, or the server under test fails.
+pub(super) async fn bench(args: &BenchArgs, printer: &Printer) -> Outcome {
+    match &args.what {
+        What::Retrieval { passages, questions } => {
+            for n_passages in passages {
+                retrieval(*n_passages, *questions, printer);
+            }
+        }
+        What::Api { dir, models } => api(dir.clone(), models, printer).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn retrieval(n_passages: usize, n_questions: usize, printer: &Printer) {
+    let figures = measure::retrieval(n_passages, n_questions);
+    printer.data(&format!(
+        "{n_passages} passages, {} sentences, {} entities: built in {:.1} s, index {} MB; {n_questions} questions: p50 {} ms, p95 {} ms",
+        figures.n_sentences,
+        figures.n_entities,
+        figures.build.as_secs_f64(),
+        figures.n_bytes >> 20,
+        milliseconds(&figures.questions, 0.5),
+        milliseconds(&figures.questions, 0.95),
+    ));
+}
+
+async fn api(
+    dir: PathBuf,
+    models: &ModelsDir,
+    printer: &Printer,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let set = QuestionSet::read(&dir)?;
+    let (models, missing) = load_or_fetch(&models.path, &|line| printer.note(line))?;
+    if let Some(reason) = missing {
+        printer.note(&format!("{reason}: measured in lexical mode"));
+    }
+    let data = tempfile::tempdir()?;
+    let mut scratch = Scratch::create(data.path(), models).await?;
+    let n_passages = ingest(&mut scratch, std::fs::read(&set.corpus)?, printer).await?;
+    let (url, key) = scratch.serve().await?;
+    let client = Client { http: reqwest::Client::new(), url, key };
+    let memory = scratch.memory().1.memory_id.0.to_string();
+    for mode in ["raw", "assisted"] {
+        let mut times = Vec::new();
+        for question in &set.questions {
+            let assisted = if mode == "assisted" { "true" } else { "false" };
+            let query = [
+                ("memoryID", memory.as_str()),
+                ("query", &question.text),
+                ("assisted", assisted),
+                ("top_k", "5"),
+            ];
+            times.push(client.get("/memory", &query).await?);
+        }
+        times.remove(0);
+        let what = format!("GET /memory {mode}, {n_passages} passages");
+        line(&what, &times, printer);
+    }
+    records(&client, printer).await?;
+    scratch.close().await;
+    Ok(())
+}
+
+async fn records(
+    client: &Client,
+    printer: &Printer,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let (mut sessions, mut messages, mut lists) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..N_RECORDS {
+        let id = format!("bench-{number}");
+        sessions.push(client.post("/sessions/create", &json!({"id": id})).await?);
+        let message =
+            json!({"sessionID": id, "role": "user", "content": "When do you open on Sunday?"});
+        messages.push(client.post("/messages/create", &message).await?);
+        lists.push(client.get("/messages/list", &[("sessionID", &id), ("limit", "20")]).await?);
+    }
+    line("POST /sessions/create", &sessions, printer);
+    line("POST /messages/create", &messages, printer);
+    line("GET /messages/list", &lists, printer);
+    Ok(())
+}
+
+fn line(what: &str, times: &[Duration], printer: &Printer) {
+    let (p50, p95) = (milliseconds(times, 0.5), milliseconds(times, 0.95));
+    printer.data(&format!(
+        "{what}: p50 {p50} ms, p95 {p95} ms ({} requests, one client)",
+        times.len()
+    ));
+}
+
+struct Client {
+    http: reqwest::Client,
+    url: String,
+    key: String,
+}
+
+impl Client {
+    async fn get(&self, path: &str, query: &[(&str, &str)]) -> reqwest::Result<Duration> {
+        let url = Url::parse_with_params(&format!("{}{path}", self.url), query)
+            .expect("an address of ours with a path of ours is a URL");
+        self.time(self.http.get(url)).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> reqwest::Result<Duration> {
+        self.time(self.http.post(format!("{}{path}", self.url)).json(body)).await
+    }
+
+    async fn time(&self, request: reqwest::RequestBuilder) -> reqwest::Result<Duration> {
+        let started = Instant::now();
+        request.header("X-API-Key", &self.key).send().await?.error_for_status()?.bytes().await?;
+        Ok(started.elapsed())
+    }
+}

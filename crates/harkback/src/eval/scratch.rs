@@ -1,0 +1,164 @@
+//! A memory made for one evaluation: its own data directory, one account, one graph memory, the corpus as one file.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use harkback_engine::model::{
+    AccountId, FileId, FileType, MemoryId, MemoryKind, MemoryRecord, NewFile, Ontology, Upload,
+};
+use harkback_engine::{Error, Memory, Models, Result, Start, StartIds};
+use tokio::net::TcpListener;
+
+use crate::api;
+use crate::app::{App, AppState};
+use crate::clock::{Clock, Ids};
+use crate::config::Config;
+use crate::keys::{create_key, ensure_account};
+use crate::worker::run_next;
+
+const NAME: &str = "corpus.jsonl";
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The memory of an evaluation.
+#[derive(Debug)]
+pub struct Scratch {
+    app: AppState,
+    account: AccountId,
+    record: MemoryRecord,
+}
+
+impl Scratch {
+    /// Makes the memory in the directory `data`, which is empty or does not exist.
+    ///
+    /// # Errors
+    /// If the directory cannot be used.
+    pub async fn create(data: &Path, models: Models) -> Result<Self> {
+        let config = Config { data: data.to_owned(), ..Config::default() };
+        let app = App::open(config, models, Clock::System, Ids::Random).await?;
+        let account = ensure_account(&app.store, "eval", &app.clock, &app.ids).await?.account_id;
+        let now = app.now();
+        let record = MemoryRecord {
+            account_id: account,
+            memory_id: MemoryId(app.new_id()),
+            name: "eval".into(),
+            description: String::new(),
+            kind: MemoryKind::Graph,
+            ontology: Some(Ontology::Culture),
+            chunk_size: 250,
+            chunk_overlap: 10,
+            webhook_url: None,
+            acceleration: false,
+            fact_extraction: false,
+            step: "select".into(),
+            rev: 0,
+            created_at: now,
+            updated_at: now,
+        };
+        app.store.create_memory(&record).await?;
+        Ok(Self { app, account, record })
+    }
+
+    /// Ingests a corpus in JSON Lines to its end; `progress` is told the number of passages staged so far.
+    ///
+    /// # Errors
+    /// If the corpus cannot be ingested; the error says why.
+    pub async fn ingest(&mut self, corpus: Vec<u8>, progress: &dyn Fn(u64)) -> Result<()> {
+        let file = self.add(corpus).await?;
+        let app = &self.app;
+        app.store.add_samples(&self.record, &[file], &[app.new_id()], app.now()).await?;
+        let ids = StartIds { job_id: app.new_id(), batch_id: app.new_id() };
+        let started = app
+            .store
+            .start_ingestion(&self.record, ids, app.memory.embedder_id(), app.now())
+            .await?;
+        debug_assert!(matches!(started, Start::Started { .. }), "there is one file to ingest");
+        let mut working = Box::pin(run_next(app));
+        loop {
+            tokio::select! {
+                done = &mut working => { done?; break; }
+                () = tokio::time::sleep(PROGRESS_INTERVAL) => {
+                    let ingestion = app.store.last_ingestion(self.record.memory_id).await?;
+                    progress(ingestion.map_or(0, |it| it.n_staged as u64));
+                }
+            }
+        }
+        drop(working);
+        let counts = app.store.count_samples(&self.record).await?;
+        if let Some(failed) = counts.failed.first() {
+            return Err(Error::BadInput(failed.reason.clone()));
+        }
+        let fresh = app.store.memory(self.record.memory_id).await?;
+        self.record = fresh.ok_or_else(|| Error::Corrupt("the scratch memory is gone".into()))?;
+        Ok(())
+    }
+
+    /// The memory to ask.
+    pub fn memory(&self) -> (&Memory, &MemoryRecord) {
+        (&self.app.memory, &self.record)
+    }
+
+    /// How many passages it holds.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn n_passages(&self) -> Result<i64> {
+        Ok(self.app.store.count_samples(&self.record).await?.n_passages)
+    }
+
+    /// Serves the memory on a loopback port of the system's choice until the scratch is closed; returns the URL and a key.
+    ///
+    /// # Errors
+    /// If there is no port or the store fails.
+    pub async fn serve(&self) -> Result<(String, String)> {
+        let app = &self.app;
+        let key = create_key(&app.store, "eval", &app.clock, &app.ids).await?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let shared = Arc::clone(app);
+        app.spawn(async move {
+            if let Err(error) = api::serve(&shared, listener).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "the listener failed");
+            }
+        });
+        Ok((url, key))
+    }
+
+    /// Closes the data directory.
+    pub async fn close(self) {
+        self.app.shutdown().await;
+    }
+
+    async fn add(&self, bytes: Vec<u8>) -> Result<FileId> {
+        let app = &self.app;
+        let file_id = FileId(app.new_id());
+        let key = format!("{}/{}.jsonl", self.account.0, app.new_id());
+        let size = bytes.len() as i64;
+        let upload = Upload {
+            key: key.clone(),
+            account_id: self.account,
+            file_name: NAME.into(),
+            size: None,
+            created_at: app.now(),
+            uploaded_at: None,
+        };
+        app.store.create_upload(&upload).await?;
+        let whole = stream::iter([Ok::<_, Error>(Bytes::from(bytes))]);
+        app.blobs.put(&key, app.new_id(), size as u64, whole).await?;
+        app.store.finish_upload(&key, size, app.now()).await?;
+        let file = NewFile {
+            file_id,
+            id: file_id.0.to_string(),
+            name: NAME.into(),
+            extension: "jsonl".into(),
+            file_type: FileType::Text,
+            blob_key: Some(key),
+            external_uri: None,
+        };
+        app.store.create_file(self.account, &file, app.now()).await?;
+        Ok(file_id)
+    }
+}
