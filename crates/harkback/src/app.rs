@@ -74,7 +74,7 @@ impl App {
         let secret = store.ensure_secret(ids.bytes()).await?;
         let blobs = Blobs::open(&config.data).await?;
         let egress = Egress::new(&config.allowed_private_hosts)
-            .map_err(|error| Error::Io(std::io::Error::other(error)))?;
+            .map_err(|error| Error::Io(io::Error::other(error)))?;
         let memory = Memory::open(&config.data, store.clone(), models).await?;
         let burst = config.requests_per_second.saturating_mul(2.try_into().expect("2 is not zero"));
         let quota = Quota::per_second(config.requests_per_second).allow_burst(burst);

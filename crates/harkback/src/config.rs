@@ -59,7 +59,7 @@ impl Default for Config {
             token_limit: 1_000_000_000,
             payload_without_top_k: PayloadShape::String,
             allowed_private_hosts: Vec::new(),
-            requests_per_second: NonZeroU32::new(1000).expect("1000 is not zero"),
+            requests_per_second: NonZeroU32::new(5000).expect("5000 is not zero"),
             max_requests: 512,
             timeout_seconds: 60,
             log: "info".to_owned(),
@@ -99,7 +99,7 @@ pub struct ConfigArgs {
         env = "HARKBACK_ALLOWED_PRIVATE_HOSTS"
     )]
     pub allowed_private_hosts: Option<Vec<String>>,
-    /// Requests a key may make in a second on average [default: 1000]
+    /// Requests a key may make in a second on average [default: 5000]
     #[arg(long, value_name = "N", env = "HARKBACK_REQUESTS_PER_SECOND")]
     pub requests_per_second: Option<NonZeroU32>,
     /// Requests that may be under way at once [default: 512]

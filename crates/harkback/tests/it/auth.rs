@@ -8,17 +8,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::app::TestApp;
+use crate::openapi::{document, operations};
 
 #[tokio::test]
 async fn a_request_without_a_key_is_told_so() {
     let test = TestApp::new().await;
-    for (method, path) in ROUTES {
-        let request = || Request::builder().method(&method).uri(path).header("accept", "*/*");
+    for (method, path) in routes() {
+        let request = || Request::builder().method(&method).uri(&path).header("accept", "*/*");
         let reply = test.stranger().request(request().body(Body::from("{")).unwrap()).await;
         reply.expect_error(401, "API key is required");
         let blank = request().header("x-api-key", "  ").body(Body::empty()).unwrap();
         test.stranger().request(blank).await.expect_error(401, "API key is required");
-        let bare = Request::builder().method(&method).uri(path).body(Body::empty()).unwrap();
+        let bare = Request::builder().method(&method).uri(&path).body(Body::empty()).unwrap();
         test.stranger().request(bare).await.expect_error(400, "No headers provided");
     }
 }
@@ -33,8 +34,8 @@ async fn unknown_mistyped_and_revoked_keys_are_refused() {
     other.new_key("carol").await;
     let of_another_server = other.new_key("carol").await;
     for wrong in ["x", "hb_", "hb__", "hb_a_b", &mistyped, &format!("{key}0"), &of_another_server] {
-        for (method, path) in ROUTES {
-            let reply = test.with_key(wrong).send(method.clone(), path, None).await;
+        for (method, path) in routes() {
+            let reply = test.with_key(wrong).send(method, &path, None).await;
             reply.expect_error(403, "Invalid API key");
         }
     }
@@ -155,18 +156,15 @@ fn slow_body() -> (tokio::io::DuplexStream, Body) {
 static NAMES: std::sync::LazyLock<serde_json::Value> =
     std::sync::LazyLock::new(|| serde_json::json!({"firstName": "Ada", "lastName": "Lovelace"}));
 
-/// Every route of users, sessions and messages.
-const ROUTES: [(Method, &str); 12] = [
-    (Method::POST, "/users/create"),
-    (Method::GET, "/users/get/x"),
-    (Method::GET, "/users/list"),
-    (Method::DELETE, "/users/delete/x"),
-    (Method::POST, "/sessions/create"),
-    (Method::GET, "/sessions/get/x"),
-    (Method::GET, "/sessions/list"),
-    (Method::DELETE, "/sessions/delete/x"),
-    (Method::POST, "/messages/create"),
-    (Method::GET, "/messages/get/x"),
-    (Method::GET, "/messages/list"),
-    (Method::DELETE, "/messages/delete/x"),
-];
+/// Every documented route that needs a key, as (method, path).
+fn routes() -> Vec<(Method, String)> {
+    let document = document();
+    let locked = operations(&document).into_iter().filter(|(.., it)| it["security"].is_null());
+    let routes: Vec<_> = locked
+        .map(|(path, method, _)| {
+            (method.to_uppercase().parse().unwrap(), path.replace("{id}", "x"))
+        })
+        .collect();
+    assert!(routes.len() >= 24, "{routes:?}");
+    routes
+}

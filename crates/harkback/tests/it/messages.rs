@@ -37,7 +37,8 @@ async fn a_message_is_created_found_listed_and_deleted() {
     assert_eq!(list["status"], "success");
     assert_eq!(list["data"].take(), page);
     let top = list.as_object_mut().unwrap();
-    (top.remove("data"), top.remove("status"));
+    top.remove("data");
+    top.remove("status");
     assert_eq!(list, page, "the same keys at the top");
 
     let deleted = test.alice.delete("/messages/delete/m1").await.expect(200);

@@ -82,6 +82,15 @@ async fn unknown_routes_and_methods_answer_in_the_one_shape() {
 }
 
 #[tokio::test]
+async fn a_fault_of_ours_tells_nothing() {
+    let test = TestApp::new().await;
+    test.app.store.close().await;
+    test.alice.get("/sessions/list").await.expect_error(500, "Internal server error");
+    test.alice.delete("/sessions/delete/x").await.expect_error(500, "Internal server error");
+    test.stranger().get("/readyz").await.expect_error(500, "Internal server error");
+}
+
+#[tokio::test]
 async fn the_docs_are_served_without_any_outside_host() {
     let test = TestApp::new().await;
     for path in ["/docs", "/docs/"] {
@@ -130,11 +139,13 @@ async fn a_request_has_an_id_of_the_callers_or_ours() {
     }
 }
 
-fn document() -> Value {
+/// The document as JSON.
+pub(crate) fn document() -> Value {
     serde_json::to_value(harkback::api::document()).unwrap()
 }
 
-fn operations(document: &Value) -> Vec<(String, String, Value)> {
+/// Its operations as (path, method, operation).
+pub(crate) fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let mut found = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
