@@ -1,7 +1,9 @@
 //! How is model work spread over the processor's cores?
 //!
 //! A lane is a one-thread pool. One text on one thread is the cheapest way to run these small models, so many texts at
-//! once are spread over lanes, and every lane finishes a text before it takes the next.
+//! once are spread over lanes, and every lane finishes a text before it takes the next. A question has one lane too: on
+//! two idle cores two threads took 6.9 ms for what one does in 7.5, for nearly twice the work, and no less when the
+//! cores were busy.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -4,6 +4,7 @@
 
 mod app;
 mod auth;
+mod commands;
 mod embedding;
 mod messages;
 mod openapi;
