@@ -191,7 +191,10 @@ async fn a_new_worker_takes_over_and_the_old_one_can_write_nothing() {
         1,
         "the open sample comes again"
     );
-    assert_eq!(f.n_passages().await, 0, "what the old worker staged is dropped");
+    assert_eq!(f.n_passages().await, 2, "what the old worker staged may be taken up again");
+    assert!(matches!(f.store.collect_dead_versions(&old).await, Err(Error::LeaseLost)));
+    f.store.collect_dead_versions(&new).await.unwrap();
+    assert_eq!(f.n_passages().await, 0, "what was not taken up is dropped");
     assert!(f.publish(&new, &sample, 2).await.unwrap());
     assert_eq!(
         f.store.finish_job(&new, 23 * SECOND).await.unwrap(),
