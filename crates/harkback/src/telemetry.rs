@@ -2,13 +2,14 @@
 //! content of documents or messages, never keys, never the text of a query.
 
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use tracing_subscriber::EnvFilter;
 
@@ -16,6 +17,7 @@ use crate::app::AppState;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID_LEN: usize = 128;
+const FOLD_INTERVAL: Duration = Duration::from_secs(5);
 
 /// From 250 µs, as a session call takes, to 10 s.
 const SECONDS: [f64; 15] = [
@@ -52,6 +54,17 @@ pub fn prometheus() -> &'static PrometheusHandle {
             .and_then(PrometheusBuilder::install_recorder)
             .expect("the buckets are not empty, and this is the only recorder of the process")
     })
+}
+
+/// Folds the recorded durations into their buckets until the program ends: they would pile up where nobody asks for the
+/// numbers.
+pub(crate) async fn fold_durations(ending: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = ending.cancelled() => return,
+            () = tokio::time::sleep(FOLD_INTERVAL) => prometheus().run_upkeep(),
+        }
+    }
 }
 
 /// Gives a request its id, runs it in a span, counts it and writes one line about it.

@@ -130,6 +130,7 @@ pub async fn serve(app: &AppState, listener: TcpListener) -> io::Result<()> {
         }
     });
     let ending = app.ending.clone();
+    app.spawn(telemetry::fold_durations(ending.clone()));
     let serving = axum::serve(listener, router(app))
         .with_graceful_shutdown(app.ending.clone().cancelled_owned());
     tokio::select! {

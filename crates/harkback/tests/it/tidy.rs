@@ -119,7 +119,7 @@ fn arrows(source: &Source) -> Vec<String> {
         ("store", &["index", "embed", "ingest", "retrieve"]),
         ("embed", &["store", "index", "ingest", "retrieve"]),
         ("ingest", &["retrieve"]),
-        ("retrieve", &["embed", "ingest"]),
+        ("retrieve", &["ingest"]),
     ];
     if !source.is_engine() {
         return Vec::new();
