@@ -279,6 +279,7 @@ pub async fn delete_memory(
     if !app.store.delete_memory(caller.account_id, record.memory_id).await? {
         return Err(Noun::Memory.not_found());
     }
+    app.memory.drop_memory(record.memory_id);
     Ok(deleted(Noun::Memory))
 }
 
