@@ -12,6 +12,8 @@ mod ingest;
 pub mod measure;
 mod memory;
 pub mod model;
+#[cfg_attr(not(test), expect(dead_code, reason = "retrieval calls it"))]
+mod ontology;
 mod recall;
 mod resident;
 mod retrieve;
