@@ -4,6 +4,8 @@ mod chunk;
 mod parse;
 mod segment;
 mod sentence;
+#[cfg(test)]
+mod speed;
 mod title;
 
 use std::ops::ControlFlow;

@@ -23,6 +23,14 @@ pub(crate) fn sentences(text: &str) -> Vec<Span> {
 }
 
 fn push_line(spans: &mut Vec<Span>, text: &str, line_start: usize, line: &str) {
+    // List items and `key: value` lines seldom have a bound inside, and looking for one is slow.
+    if line.is_ascii() && !line.trim_end().contains(['.', '!', '?', '\r']) {
+        let start = line_start + (line.len() - line.trim_start().len());
+        if !line.trim().is_empty() {
+            push_sentence(spans, text, start, start + line.trim().len());
+        }
+        return;
+    }
     let mut open: Option<Open> = None;
     for (at, part) in line.split_sentence_bound_indices() {
         let trimmed = part.trim();
