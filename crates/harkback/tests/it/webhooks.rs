@@ -23,6 +23,7 @@ struct Receiver {
 }
 
 impl Receiver {
+    #[expect(clippy::disallowed_methods, reason = "the receiver is no part of the program")]
     async fn answering(statuses: &[u16]) -> Self {
         let got = Arc::new(Mutex::new(Vec::new()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
