@@ -108,7 +108,7 @@ async function checkChat(): Promise<string> {
 
 async function checkBot() {
   const turns: [string, RegExp][] = [
-    ["How much is a flu shot?", /20 dollars/],
+    ["How much does a missed appointment cost?", /25 dollars/],
     ["Where can I buy a ticket to the moon?", /.+/],
     ["What is the phone number for repeat prescriptions?", /555-0105/],
   ];

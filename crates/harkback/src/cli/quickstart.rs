@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::future::Future;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ use crate::models::ModelsDir;
 /// Remembers, in the data directory, the key and the memory of an earlier run.
 const STATE_FILE: &str = "quickstart.json";
 const ACCOUNT: &str = "quickstart";
+const PASSAGE_CHARS: usize = 240;
 const NEXT_QUESTION: &str = "Who treats eczema?";
 
 /// The last one takes two hops: one file says who treats migraine, another on which days she is in.
@@ -128,20 +130,44 @@ async fn ask_and_print(
     printer: &Printer,
 ) -> Result<(), RemoteError> {
     for (number, text) in (1..).zip(QUESTIONS) {
-        let question = Question { text, assisted: true, facts: true, top_k: 5 };
-        let began = Instant::now();
-        let answer = ask(remote, memory_id, question).await?;
-        let elapsed_ms = began.elapsed().as_secs_f64() * 1e3;
+        let (answer, answer_ms) = timed(ask(remote, memory_id, question(text, true))).await?;
+        let (context, context_ms) = timed(ask(remote, memory_id, question(text, false))).await?;
         printer.data(&format!("{number}. {text}"));
         for content in contents_of(&answer["payload"]) {
             printer.data(&format!("   {content}"));
         }
-        for fact in contents_of(&answer["facts"]) {
-            printer.data(&format!("   - {fact}"));
+        printer.data("   Context for a prompt, best first:");
+        for passage in
+            context["payload"][0]["metadata"]["passages"].as_array().into_iter().flatten()
+        {
+            printer
+                .data(&format!("   - {}", one_line(passage["text"].as_str().unwrap_or_default())));
         }
-        printer.data(&format!("   from {} ({elapsed_ms:.0} ms)\n", names_of(&answer["sources"])));
+        let sources = names_of(&context["sources"]);
+        printer.data(&format!(
+            "   Sources: {sources} (answer {answer_ms:.0} ms, context {context_ms:.0} ms)\n"
+        ));
     }
     Ok(())
+}
+
+fn question(text: &str, assisted: bool) -> Question<'_> {
+    Question { text, assisted, facts: false, top_k: 5 }
+}
+
+async fn timed<T, E>(call: impl Future<Output = Result<T, E>>) -> Result<(T, f64), E> {
+    let began = Instant::now();
+    let answer = call.await?;
+    Ok((answer, began.elapsed().as_secs_f64() * 1e3))
+}
+
+/// A passage on one line of the screen, cut where it gets long.
+fn one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(PASSAGE_CHARS) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line,
+    }
 }
 
 fn print_next_steps(url: &str, state: &State, printer: &Printer) {

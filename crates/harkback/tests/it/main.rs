@@ -4,6 +4,9 @@
 
 mod app;
 mod auth;
+mod binary;
+mod cli;
+mod clients;
 mod commands;
 mod embedding;
 mod files;
@@ -13,9 +16,12 @@ mod memory;
 mod messages;
 mod openapi;
 mod pagination;
+mod printed_lines;
 mod real_models;
+mod schemathesis;
 mod sessions;
 mod tidy;
+mod toolchain;
 mod uploads;
 mod users;
 mod webhooks;
