@@ -14,7 +14,8 @@ use crate::model::{
     Source,
 };
 use crate::retrieve::{
-    Context, Evidence, Query, RankedNo, answer, context, facts, rank, rank_by_similarity,
+    Context, Evidence, Query, RankedNo, choose, context, facts, fits_without_model, rank,
+    rank_by_similarity, readings,
 };
 use crate::store::{PassageKey, PassageText, Store};
 
@@ -56,8 +57,7 @@ pub(crate) async fn recall(
     }
     recall.payload = match (request.mode, record.kind) {
         (RecallMode::Assisted, _) => {
-            let reading =
-                answer(models.reranker.clone(), &request.query, &found.query, behind, &snapshot);
+            let reading = answer(models, &request.query, &found.query, behind, &snapshot);
             vec![timings.time("answer", reading).await?]
         }
         (RecallMode::Raw, MemoryKind::Graph) => vec![subgraph(context, seen)],
@@ -135,6 +135,34 @@ fn count_tokens(
         MemoryKind::Vector => behind.iter().map(|it| it.text.n_tokens as usize).sum(),
         MemoryKind::Graph => n_graph() + context.n_passage_tokens as usize,
     }
+}
+
+/// The answer fit to be spoken. Its score is 1, as the contract says, also when it is that nothing is known.
+async fn answer(
+    models: &Models,
+    question: &str,
+    query: &Query,
+    evidence: &[Evidence],
+    snapshot: &Snapshot,
+) -> Result<Item> {
+    let readings = readings(snapshot, query, evidence);
+    let fits = match models.reranker.clone() {
+        None => fits_without_model(&readings),
+        Some(reranker) => {
+            let texts: Vec<String> = readings.iter().map(|it| it.text.clone()).collect();
+            let question = question.to_owned();
+            let reading = spawn_blocking(move || {
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                reranker.score(&question, &texts)
+            });
+            reading.await.map_err(|e| Error::Io(e.into()))??
+        }
+    };
+    Ok(Item {
+        content: choose(evidence, &readings, &fits),
+        score: 1.0,
+        metadata: ItemMetadata::None,
+    })
 }
 
 fn subgraph(context: Context, seen: &[Evidence]) -> Item {

@@ -18,7 +18,7 @@ mod relation;
 mod similarity;
 mod support;
 
-pub(crate) use answer::answer;
+pub(crate) use answer::{choose, fits_without_model, readings};
 pub(crate) use context::{Context, context};
 pub(crate) use facts::facts;
 pub(crate) use query::Query;

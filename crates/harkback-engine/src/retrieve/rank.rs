@@ -49,6 +49,13 @@ pub(crate) struct RankedNo {
     pub(crate) from: Option<PassageNo>,
 }
 
+impl RankedNo {
+    /// Whether an entity of the question is its subject.
+    pub(crate) fn is_own(&self) -> bool {
+        self.signals[2] > 0.0
+    }
+}
+
 /// The `k` best passages for a question, best first; ties go to the lower number.
 pub(crate) fn rank(snapshot: &Snapshot, query: &Query, k: usize) -> Vec<RankedNo> {
     let similar = similar(snapshot, query);

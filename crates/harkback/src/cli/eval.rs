@@ -37,6 +37,9 @@ pub(super) struct EvalArgs {
     /// Also ask for spoken answers and say how many contain the right one, where the set carries answers
     #[arg(long)]
     answers: bool,
+    /// Keep the memory in this directory; an evaluation that finds one there asks it and ingests nothing
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
     /// Passages a ranking has
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(10..=100))]
     depth: u8,
@@ -71,10 +74,13 @@ pub(super) async fn eval(args: &EvalArgs, printer: &Printer) -> Outcome {
             models
         }
     };
-    let dir = tempfile::tempdir()?;
-    let mut scratch = Scratch::create(dir.path(), models).await?;
-    let n_passages =
-        ingest(&mut scratch, corpus(&set.corpus, args.without_titles)?, printer).await?;
+    let temporary = tempfile::tempdir()?;
+    let data = args.keep.as_deref().unwrap_or(temporary.path());
+    let mut scratch = Scratch::open(data, models).await?;
+    let n_passages = match scratch.n_passages().await? {
+        0 => ingest(&mut scratch, corpus(&set.corpus, args.without_titles)?, printer).await?,
+        kept => kept,
+    };
     let asked = ask(&scratch, &set.questions, args.depth).await?;
     if let Some(path) = &args.run {
         write_run(path, set.questions.iter().map(|it| it.id.as_str()), &asked.run)?;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use harkback_engine::model::{
-    AccountId, FileId, FileType, MemoryId, MemoryKind, MemoryRecord, NewFile, Ontology, Upload,
+    AccountId, FileId, FileType, MemoryId, MemoryKind, MemoryRecord, Micros, NewFile, Ontology,
+    PageRequest, Upload,
 };
 use harkback_engine::{Error, Memory, Models, Result, Start, StartIds};
 use tokio::net::TcpListener;
@@ -32,33 +33,24 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes the memory in the directory `data`, which is empty or does not exist.
+    /// Opens the memory that an earlier evaluation kept in the directory `data`, or makes an empty one there.
     ///
     /// # Errors
     /// If the directory cannot be used.
-    pub async fn create(data: &Path, models: Models) -> Result<Self> {
+    pub async fn open(data: &Path, models: Models) -> Result<Self> {
         let config = Config { data: data.to_owned(), ..Config::default() };
         let app = App::open(config, models, Clock::System, Ids::Random).await?;
         let account = ensure_account(&app.store, "eval", &app.clock, &app.ids).await?.account_id;
-        let now = app.now();
-        let record = MemoryRecord {
-            account_id: account,
-            memory_id: MemoryId(app.new_id()),
-            name: "eval".into(),
-            description: String::new(),
-            kind: MemoryKind::Graph,
-            ontology: Some(Ontology::Culture),
-            chunk_size: 250,
-            chunk_overlap: 10,
-            webhook_url: None,
-            acceleration: false,
-            fact_extraction: false,
-            step: "select".into(),
-            rev: 0,
-            created_at: now,
-            updated_at: now,
+        let newest = PageRequest { limit: 1, from: None };
+        let kept = app.store.list_memories(account, &newest).await?.items.pop();
+        let record = match kept {
+            Some(record) => record,
+            None => {
+                let record = empty_memory(account, MemoryId(app.new_id()), app.now());
+                app.store.create_memory(&record).await?;
+                record
+            }
         };
-        app.store.create_memory(&record).await?;
         Ok(Self { app, account, record })
     }
 
@@ -160,5 +152,25 @@ impl Scratch {
         };
         app.store.create_file(self.account, &file, app.now()).await?;
         Ok(file_id)
+    }
+}
+
+fn empty_memory(account_id: AccountId, memory_id: MemoryId, now: Micros) -> MemoryRecord {
+    MemoryRecord {
+        account_id,
+        memory_id,
+        name: "eval".into(),
+        description: String::new(),
+        kind: MemoryKind::Graph,
+        ontology: Some(Ontology::Culture),
+        chunk_size: 250,
+        chunk_overlap: 10,
+        webhook_url: None,
+        acceleration: false,
+        fact_extraction: false,
+        step: "select".into(),
+        rev: 0,
+        created_at: now,
+        updated_at: now,
     }
 }
