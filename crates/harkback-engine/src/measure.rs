@@ -1,7 +1,7 @@
 //! How fast is retrieval at a size nobody has at hand? A synthetic memory in RAM and questions against it.
 //!
 //! Names follow a power law as in real text: a few entities are mentioned everywhere, most in a few passages. Vectors are
-//! clustered. What is measured is [`rank`](crate::retrieve::rank) with reading the question, without embedding it and
+//! clustered. What is measured is `rank` with reading the question, without embedding it and
 //! without fetching texts.
 
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! The command line: which commands there are, how they are run, and what they exit with.
 //!
 //! A command is one file: its arguments (`XArgs`) and an async function that takes them with a [`Printer`]. It is
-//! registered by one line in [`Command`] and one in [`run`].
+//! registered by one line in `Command` and one in `run`.
 
 mod bench;
 mod doctor;
