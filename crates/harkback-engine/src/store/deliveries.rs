@@ -122,6 +122,18 @@ impl Store {
         .map_err(Error::from)
     }
 
+    /// All deliveries, those of a memory together and in the order of their events.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn deliveries(&self) -> Result<Vec<Delivery>> {
+        sqlx::query("SELECT * FROM delivery ORDER BY memory_id, seq")
+            .try_map(delivery)
+            .fetch_all(&self.reader)
+            .await
+            .map_err(Error::from)
+    }
+
     /// All deliveries of a memory, in the order of their events.
     ///
     /// # Errors
@@ -180,21 +192,16 @@ impl Store {
         Ok(())
     }
 
-    /// Puts a delivered or dead delivery back into the outbox. False if the account has none of that id.
+    /// Puts a delivery back into the outbox, due now and with all its tries, whether it was delivered, dead or waiting.
+    /// False if there is none of that id.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn resend_delivery(
-        &self,
-        account_id: AccountId,
-        delivery_id: Uuid,
-        now: Micros,
-    ) -> Result<bool> {
+    pub async fn resend_delivery(&self, delivery_id: Uuid, now: Micros) -> Result<bool> {
         let done = sqlx::query(
-            "UPDATE delivery SET state = 'pending', attempt = 0, next_at = $3, delivered_at = NULL
-             WHERE account_id = $1 AND delivery_id = $2",
+            "UPDATE delivery SET state = 'pending', attempt = 0, next_at = $2, delivered_at = NULL
+             WHERE delivery_id = $1",
         )
-        .bind(account_id.0)
         .bind(delivery_id)
         .bind(now)
         .execute(&self.writer)

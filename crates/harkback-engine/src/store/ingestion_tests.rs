@@ -351,6 +351,30 @@ async fn deliveries_go_in_order_and_a_dead_one_lets_the_next_go() {
     assert_eq!(next[0].seq, 2);
     f.store.settle_delivery(next[0].delivery_id, 204, 6 * SECOND).await.unwrap();
     assert!(f.store.due_deliveries(99 * SECOND, 10).await.unwrap().is_empty());
-    assert!(f.store.resend_delivery(ACCOUNT, due[0].delivery_id, 7 * SECOND).await.unwrap());
+    assert!(f.store.resend_delivery(due[0].delivery_id, 7 * SECOND).await.unwrap());
     assert_eq!(f.store.due_deliveries(7 * SECOND, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn vectors_are_outdated_when_a_ready_file_has_another_model_s() {
+    let f = Fixture::new().await;
+    let samples = [f.add(1).await, f.add(2).await];
+    let n_outdated = async |model_id| {
+        let found = f.store.memories_with_outdated_vectors(model_id).await.unwrap();
+        assert!(found.iter().all(|it| it.memory_id == MEMORY));
+        found.len()
+    };
+    f.start(1, Some("bge")).await;
+    let job = f.claim(1, SECOND).await.unwrap();
+    f.store.begin_batch(&job, SECOND).await.unwrap();
+    assert_eq!(n_outdated("other").await, 0, "no file is ready");
+    assert!(f.publish(&job, &samples[0], 1).await.unwrap());
+    f.store.fail_sample(&job, &samples[1], "the file is empty", SECOND).await.unwrap();
+    f.store.finish_job(&job, SECOND).await.unwrap();
+    assert_eq!((n_outdated("bge").await, n_outdated("other").await), (0, 1));
+    let update = "UPDATE sample SET model_id = NULL WHERE state = 'ready'";
+    assert_eq!(sqlx::query(update).execute(&f.store.writer).await.unwrap().rows_affected(), 1);
+    assert_eq!(n_outdated("bge").await, 1, "made in lexical mode");
+    f.start(2, Some("bge")).await;
+    assert_eq!(n_outdated("bge").await, 0, "asked for already");
 }

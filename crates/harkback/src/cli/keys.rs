@@ -91,8 +91,13 @@ pub(super) async fn keys(args: &KeysArgs, printer: &Printer) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Listing and revoking make no database where there is none: the directory is most likely mistyped.
-async fn open_existing(dir: &Path) -> Result<Store, Box<dyn std::error::Error + Send + Sync>> {
+/// The database of a data directory, none made where there is none: the directory is most likely mistyped.
+///
+/// # Errors
+/// If there is none, or it cannot be opened.
+pub(super) async fn open_existing(
+    dir: &Path,
+) -> Result<Store, Box<dyn std::error::Error + Send + Sync>> {
     if dir.join("harkback.db").exists() {
         return Ok(Store::open(dir).await?);
     }

@@ -15,6 +15,7 @@ mod quickstart;
 mod remote;
 mod sample;
 mod serve;
+mod webhooks;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -72,6 +73,8 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Bring, list and verify the models that retrieval runs on
     Models(models::ModelsArgs),
+    /// Show the secret that signs webhooks, list what was sent, send it again
+    Webhooks(webhooks::WebhooksArgs),
 }
 
 /// Runs the program: parses the arguments, runs the command, says what went wrong.
@@ -103,6 +106,7 @@ async fn run(command: &Command, printer: &Printer) -> Outcome {
         Command::Query(args) => query::query(args, printer).await,
         Command::Keys(args) => keys::keys(args, printer).await,
         Command::Models(args) => models::models(args, printer).await,
+        Command::Webhooks(args) => webhooks::webhooks(args, printer).await,
     }
 }
 

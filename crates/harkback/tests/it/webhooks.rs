@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::app::{Client, TestApp};
+use crate::binary::{Run, run};
 use crate::fixtures::{TextOf, file};
 
 const SECOND: i64 = 1_000_000;
@@ -218,6 +219,129 @@ async fn undelivered_events_survive_a_restart() {
         receiver.statuses(),
         ["pending", "pending", "pending", "processing", "processing", "failed"]
     );
+}
+
+/// Runs `harkback webhooks` on the data of a program that is running.
+fn command(app: &TestApp, args: &[&str]) -> Run {
+    let data = app.app.config.data.to_str().unwrap();
+    run(&[&["webhooks"], args, &["--data", data]].concat())
+}
+
+#[tokio::test]
+async fn the_printed_secret_verifies_what_the_account_is_sent() {
+    let receiver = Receiver::answering(&[]).await;
+    let host = receiver.host.clone();
+    let app =
+        TestApp::with(Models::default(), |config| config.allowed_private_hosts = vec![host]).await;
+    started(&app, &app.alice, &receiver.url).await;
+    drain(&app).await;
+    let (headers, body) = receiver.got.lock().unwrap()[0].clone();
+    let header = |name: &str| headers[name].to_str().unwrap();
+    let signature = |account: &str| {
+        let printed = command(&app, &["secret", "--account", account]);
+        assert_eq!((printed.status.code(), printed.stderr.as_str()), (Some(0), ""));
+        let reference = standardwebhooks::Webhook::new(printed.stdout.trim_end()).unwrap();
+        assert!(printed.stdout.starts_with("whsec_") && printed.stdout.lines().count() == 1);
+        let timestamp = header("webhook-timestamp").parse().unwrap();
+        reference.sign(header("webhook-id"), timestamp, body.as_bytes()).unwrap()
+    };
+    assert_eq!(signature("alice"), header("webhook-signature"));
+    assert_ne!(signature("bob"), header("webhook-signature"));
+
+    let unknown = command(&app, &["secret", "--account", "eve"]);
+    assert_eq!((unknown.status.code(), unknown.stdout.as_str()), (Some(1), ""));
+    assert_eq!(
+        unknown.stderr,
+        "error: there is no account `eve`; `harkback keys list` names them\n"
+    );
+}
+
+#[tokio::test]
+async fn deliveries_are_listed_and_sent_again_on_command() {
+    let receiver = Receiver::answering(&[410]).await;
+    let host = receiver.host.clone();
+    let app =
+        TestApp::with(Models::default(), |config| config.allowed_private_hosts = vec![host]).await;
+    let (memory, _) = started(&app, &app.alice, &receiver.url).await;
+    let (other, _) = started(&app, &app.bob, "https://hooks.example.com/b").await;
+    let ids = |memory: &str| {
+        let (id, store) = (memory_id(memory), app.app.store.clone());
+        async move {
+            let all = store.deliveries_of_memory(id).await.unwrap();
+            all.iter().map(|it| it.delivery_id.to_string()).collect::<Vec<_>>()
+        }
+    };
+    let (mine, foreign) = (ids(&memory).await, ids(&other).await);
+    let error = "refused:\u{1b}[2J\n\tno";
+    let first: Uuid = foreign[0].parse().unwrap();
+    app.app.store.fail_delivery(first, None, error, None).await.unwrap();
+    let second: Uuid = foreign[1].parse().unwrap();
+    app.app.store.fail_delivery(second, Some(503), "busy", Some(i64::MAX)).await.unwrap();
+    drain(&app).await;
+
+    let url = &receiver.url;
+    let listed = command(&app, &["list", "--memory", &memory]);
+    assert_eq!((listed.status.code(), listed.stderr.as_str()), (Some(0), ""));
+    let lines = [
+        format!("{}\t{memory}\t1\tdead\t1\t410\tthe receiver answered 410\t{url}\n", mine[0]),
+        format!("{}\t{memory}\t2\tdelivered\t1\t200\t-\t{url}\n", mine[1]),
+    ];
+    assert_eq!(listed.stdout, lines.concat());
+    let all = command(&app, &["list"]).stdout;
+    let foreign_lines = [
+        format!("{first}\t{other}\t1\tdead\t1\t-\trefused: [2J  no\thttps://hooks.example.com/b\n"),
+        format!("{second}\t{other}\t2\tpending\t1\t503\tbusy\thttps://hooks.example.com/b\n"),
+    ];
+    assert!(lines.iter().chain(&foreign_lines).all(|it| all.contains(it)), "{all}");
+    assert_eq!(all.lines().count(), 4);
+
+    // Both go again, in the order of their events.
+    for id in mine.iter().rev() {
+        let redelivered = command(&app, &["redeliver", id]);
+        assert_eq!((redelivered.status.code(), redelivered.stdout.as_str()), (Some(0), ""));
+    }
+    let due = app.app.store.deliveries_of_memory(memory_id(&memory)).await.unwrap();
+    assert!(due.iter().all(|it| it.state == DeliveryState::Pending && it.attempt == 0));
+    // The command's clock is the machine's.
+    app.app.clock.set(due.iter().map(|it| it.next_at).max().unwrap());
+    drain(&app).await;
+    let got: Vec<String> = receiver
+        .got
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(headers, _)| headers["webhook-id"].to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(got, [&mine[0], &mine[1], &mine[0], &mine[1]].map(String::clone));
+    let states = command(&app, &["list", "--memory", &memory]).stdout;
+    assert_eq!(states.matches("\tdelivered\t1\t200\t-\t").count(), 2, "{states}");
+}
+
+#[tokio::test]
+async fn commands_say_what_is_not_there() {
+    let app = TestApp::new().await;
+    let none = Uuid::nil().to_string();
+    for (args, error) in [
+        (
+            ["redeliver", &none].as_slice(),
+            "error: there is no delivery `00000000-0000-0000-0000-000000000000`; see `harkback webhooks list`",
+        ),
+        (
+            &["list", "--memory", &none],
+            "error: there is no memory `00000000-0000-0000-0000-000000000000`\n",
+        ),
+    ] {
+        let failed = command(&app, args);
+        assert_eq!((failed.status.code(), failed.stdout.as_str()), (Some(1), ""), "{args:?}");
+        assert!(failed.stderr.starts_with(error), "{}", failed.stderr);
+    }
+    let nothing = command(&app, &["list"]);
+    assert_eq!((nothing.status.code(), nothing.stdout.as_str()), (Some(0), ""));
+    assert_eq!(nothing.stderr, "there are no deliveries; memories with a `webhookUrl` have them\n");
+    let empty = tempfile::tempdir().unwrap();
+    let elsewhere = run(&["webhooks", "list", "--data", empty.path().to_str().unwrap()]);
+    assert_eq!((elsewhere.status.code(), elsewhere.stdout.as_str()), (Some(1), ""));
+    assert!(elsewhere.stderr.contains("name the data directory of the server with --data"));
 }
 
 fn memory_id(text: &str) -> MemoryId {
