@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::ingest::Ingest;
 use crate::model::{FileId, Job, MemoryId, MemoryRecord, Micros, Recall, RecallRequest};
 use crate::recall;
-use crate::resident::Residents;
+use crate::resident::{MAX_BYTES, Residents};
 use crate::store::{Finish, Progress, Store};
 
 /// All memories of a data directory. Cheap to clone.
@@ -22,6 +22,9 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Bytes of indexes kept in RAM; the one in use is kept whatever its size.
+    pub const MAX_RESIDENT_BYTES: usize = MAX_BYTES;
+
     /// Opens the memories of the data directory `dir`, whose truth is `store`.
     ///
     /// # Errors
@@ -98,6 +101,12 @@ impl Memory {
     /// If the store fails.
     pub async fn warm(&self, record: &MemoryRecord) -> Result<()> {
         self.residents.snapshot(record).await.map(|_| ())
+    }
+
+    /// Bytes of the indexes in RAM; those asked longest ago give way when they become more than
+    /// [`MAX_RESIDENT_BYTES`](Self::MAX_RESIDENT_BYTES).
+    pub fn resident_bytes(&self) -> usize {
+        self.residents.n_bytes()
     }
 
     /// The embedding model in use, `None` in lexical mode.

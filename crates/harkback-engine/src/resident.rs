@@ -15,7 +15,7 @@ use crate::model::{MemoryId, MemoryRecord};
 use crate::store::Store;
 
 /// Bytes of snapshots kept; the one in use is kept whatever its size.
-const MAX_BYTES: usize = 4 << 30;
+pub(crate) const MAX_BYTES: usize = 4 << 30;
 
 /// The snapshots of a data directory.
 #[derive(Debug)]
@@ -90,6 +90,12 @@ impl Residents {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&memory);
     }
 
+    /// Bytes of all snapshots.
+    pub(crate) fn n_bytes(&self) -> usize {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.values().map(|it| it.n_bytes()).sum()
+    }
+
     fn slot(&self, memory: MemoryId) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = slots.entry(memory).or_default();
@@ -110,21 +116,24 @@ impl Residents {
 
     fn evict(&self, keep: MemoryId) {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = |slot: &Slot| slot.snapshot.load().as_ref().map_or(0, |it| it.n_bytes());
         let mut by_use: Vec<_> = slots.iter().filter(|it| *it.0 != keep).map(|it| it.1).collect();
         by_use.sort_by_key(|it| it.last_use.load(Ordering::Relaxed));
-        let mut total: usize = slots.values().map(|it| size(it)).sum();
+        let mut total: usize = slots.values().map(|it| it.n_bytes()).sum();
         for slot in by_use {
             if total <= MAX_BYTES {
                 break;
             }
-            total -= size(slot);
+            total -= slot.n_bytes();
             slot.snapshot.store(None);
         }
     }
 }
 
 impl Slot {
+    fn n_bytes(&self) -> usize {
+        self.snapshot.load().as_ref().map_or(0, |it| it.n_bytes())
+    }
+
     fn fresh(&self, rev: i64) -> Option<Arc<Snapshot>> {
         let snapshot = self.snapshot.load_full()?;
         (snapshot.rev >= rev || self.ingesting.load(Ordering::Acquire) > 0).then_some(snapshot)

@@ -10,6 +10,7 @@ pub mod egress;
 pub mod eval;
 pub mod keys;
 pub mod models;
+pub mod startup;
 pub mod telemetry;
 pub mod webhooks;
 pub mod worker;

@@ -8,7 +8,7 @@ use harkback_engine::Error;
 use harkback_engine::model::{Job, Micros};
 
 use crate::app::{App, AppState};
-use crate::{backoff, webhooks};
+use crate::{backoff, startup, webhooks};
 
 /// So that a long job does not hold up a short one.
 const WORKERS: usize = 2;
@@ -28,7 +28,8 @@ const WAITS: [Duration; 4] = [
     Duration::from_secs(300),
 ];
 
-/// Starts all work beside the requests: jobs, webhooks, and the removal of what nobody needs. To be called once, before
+/// Starts all work beside the requests: jobs, webhooks, the removal of what nobody needs, and what is
+/// to be done after a start. To be called once, before
 /// the first request is taken.
 ///
 /// # Errors
@@ -40,6 +41,7 @@ pub async fn start(app: &AppState) -> harkback_engine::Result<()> {
     }
     app.spawn(webhooks::run(Arc::clone(app)));
     app.spawn(sweep(Arc::clone(app)));
+    app.spawn(startup::run(Arc::clone(app)));
     Ok(())
 }
 

@@ -111,6 +111,41 @@ impl Store {
         fetch_page(&self.reader, &listing, request).await
     }
 
+    /// The memories that changed last, of all accounts, at most `limit`, the last one first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn recent_memories(&self, limit: i64) -> Result<Vec<MemoryRecord>> {
+        sqlx::query("SELECT * FROM memory ORDER BY updated_at DESC, memory_id LIMIT $1")
+            .bind(limit)
+            .try_map(memory)
+            .fetch_all(&self.reader)
+            .await
+            .map_err(Error::from)
+    }
+
+    /// The memories, of all accounts, in which a file can be recalled whose vectors are not of the model `model_id`:
+    /// another model's, or none. The one that changed last comes first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn memories_with_outdated_vectors(
+        &self,
+        model_id: &str,
+    ) -> Result<Vec<MemoryRecord>> {
+        sqlx::query(
+            "SELECT * FROM memory m
+             WHERE EXISTS (SELECT 1 FROM sample s
+                           WHERE s.memory_id = m.memory_id AND s.state = 'ready' AND s.model_id IS DISTINCT FROM $1)
+             ORDER BY m.updated_at DESC, m.memory_id",
+        )
+        .bind(model_id)
+        .try_map(memory)
+        .fetch_all(&self.reader)
+        .await
+        .map_err(Error::from)
+    }
+
     /// Changes a memory's settings and returns it as it is then; `None` if the account has none of that id.
     ///
     /// # Errors

@@ -65,6 +65,11 @@ impl TestApp {
         Self::open(config, self.models, self.dir).await
     }
 
+    /// As [`restart`](Self::restart), with other models.
+    pub(crate) async fn restart_with(self, models: Models) -> Self {
+        Self { models, ..self }.restart().await
+    }
+
     /// Someone without a key.
     pub(crate) fn stranger(&self) -> Client {
         Client { key: None, router: self.alice.router.clone() }

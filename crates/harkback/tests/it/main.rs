@@ -20,6 +20,7 @@ mod printed_lines;
 mod real_models;
 mod schemathesis;
 mod sessions;
+mod startup;
 mod tidy;
 mod toolchain;
 mod uploads;
