@@ -12,7 +12,6 @@ mod ingest;
 pub mod measure;
 mod memory;
 pub mod model;
-#[cfg_attr(not(test), expect(dead_code, reason = "retrieval calls it"))]
 mod ontology;
 mod recall;
 mod resident;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 use tokio::task::spawn_blocking;
 
-use crate::embed::Models;
+use crate::embed::{Models, Reranker};
 use crate::error::{Error, Result};
 use crate::index::Snapshot;
 use crate::model::{
@@ -44,7 +44,7 @@ pub(crate) async fn recall(
     let seen = &evidence[..evidence.len().min(request.top_k)];
     let behind = &evidence[..evidence.len().min(EVIDENCE)];
     let started = Instant::now();
-    let context = context(&snapshot, behind);
+    let context = context(&snapshot, behind, record.ontology);
     timings.push("context", started);
     let started = Instant::now();
     let token_count = count_tokens(models, record.kind, &context, behind);
@@ -145,24 +145,28 @@ async fn answer(
     evidence: &[Evidence],
     snapshot: &Snapshot,
 ) -> Result<Item> {
-    let readings = readings(snapshot, query, evidence);
+    let readings = readings(snapshot, question, query, evidence);
     let fits = match models.reranker.clone() {
         None => fits_without_model(&readings),
         Some(reranker) => {
-            let texts: Vec<String> = readings.iter().map(|it| it.text.clone()).collect();
-            let question = question.to_owned();
-            let reading = spawn_blocking(move || {
-                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-                reranker.score(&question, &texts)
-            });
+            let pairs: Vec<(String, String)> =
+                readings.iter().map(|it| (it.question.clone(), it.text.clone())).collect();
+            let reading = spawn_blocking(move || read(&reranker, &pairs));
             reading.await.map_err(|e| Error::Io(e.into()))??
         }
     };
-    Ok(Item {
-        content: choose(evidence, &readings, &fits),
-        score: 1.0,
-        metadata: ItemMetadata::None,
-    })
+    let content = choose(snapshot, evidence, &readings, &fits);
+    Ok(Item { content, score: 1.0, metadata: ItemMetadata::None })
+}
+
+/// Scores pairs of question and sentence, those with the same question in one go.
+fn read(reranker: &Reranker, pairs: &[(String, String)]) -> Result<Vec<f32>> {
+    let mut fits = Vec::with_capacity(pairs.len());
+    for group in pairs.chunk_by(|a, b| a.0 == b.0) {
+        let texts: Vec<&str> = group.iter().map(|it| it.1.as_str()).collect();
+        fits.extend(reranker.score(&group[0].0, &texts)?);
+    }
+    Ok(fits)
 }
 
 fn subgraph(context: Context, seen: &[Evidence]) -> Item {

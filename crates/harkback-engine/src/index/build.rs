@@ -213,6 +213,10 @@ impl SnapshotBuilder {
         if !bare_title.is_empty() {
             candidates.push((bare_title.to_owned(), 1.0));
             candidates.push((title.to_owned(), 1.0));
+            // Ingestion puts the subject in front of a heading that names none: `Riverside Clinic – Opening hours`.
+            if let Some((subject, _)) = bare_title.split_once(" – ") {
+                candidates.push((subject.to_owned(), 1.0));
+            }
             if let Some((before, _)) = bare_title.split_once(',') {
                 candidates.push((before.to_owned(), 0.5));
             }

@@ -15,3 +15,4 @@ mod words;
 pub(crate) use build::{IndexPassage, SnapshotBuilder};
 pub(crate) use snapshot::{Edge, EntityId, Mention, PassageNo, Snapshot};
 pub(crate) use vectors::{Quantised, best};
+pub(crate) use words::{Word, words};

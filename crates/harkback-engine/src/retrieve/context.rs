@@ -3,12 +3,16 @@
 
 use std::fmt::Write;
 
-use super::support::Evidence;
+use super::relation::{Relation, SupportSentence, relations};
+use super::support::{Evidence, named};
 use crate::index::Snapshot;
+use crate::model::Ontology;
+use crate::ontology::shipped;
 
 /// Tokens of supporting passages; the best one is there whatever its size.
 const MAX_TOKENS: u32 = 1_000;
 const MAX_DESCRIPTION_CHARS: usize = 200;
+const MAX_RELATIONS: usize = 24;
 
 /// A subgraph as text.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +33,11 @@ impl Context {
 }
 
 /// Writes the subgraph behind a ranking.
-pub(crate) fn context(snapshot: &Snapshot, evidence: &[Evidence]) -> Context {
+pub(crate) fn context(
+    snapshot: &Snapshot,
+    evidence: &[Evidence],
+    ontology: Option<Ontology>,
+) -> Context {
     let mut context = Context::default();
     for (place, Evidence { text: passage, .. }) in evidence.iter().enumerate() {
         if place > 0 && context.n_passage_tokens + passage.n_tokens > MAX_TOKENS {
@@ -41,18 +49,19 @@ pub(crate) fn context(snapshot: &Snapshot, evidence: &[Evidence]) -> Context {
         }
         let _ = writeln!(context.passages, "{}\n", passage.text.trim());
     }
-    context.graph = graph(snapshot, evidence);
+    // A vector memory has no ontology and shows no graph.
+    context.graph = ontology.map_or_else(String::new, |it| graph(snapshot, evidence, it));
     context
 }
 
-fn graph(snapshot: &Snapshot, evidence: &[Evidence]) -> String {
+fn graph(snapshot: &Snapshot, evidence: &[Evidence], ontology: Ontology) -> String {
     let mut text = String::new();
-    let mut named: Vec<(&str, Option<u32>)> = Vec::new();
+    let mut things: Vec<(&str, Option<u32>)> = Vec::new();
     for Evidence { text: passage, .. } in evidence {
-        if passage.title.is_empty() || named.iter().any(|it| it.0 == passage.title) {
+        if passage.title.is_empty() || things.iter().any(|it| it.0 == passage.title) {
             continue;
         }
-        named.push((&passage.title, snapshot.find_entity(&passage.title)));
+        things.push((&passage.title, snapshot.find_entity(&passage.title)));
         let first = passage
             .sentences
             .first()
@@ -63,32 +72,46 @@ fn graph(snapshot: &Snapshot, evidence: &[Evidence]) -> String {
         text.insert_str(0, "Entities:\n");
         text.push('\n');
     }
-    let edges = edges(snapshot, evidence, &named);
+    let edges = edges(snapshot, evidence, &things, ontology);
     if !edges.is_empty() {
         let _ = writeln!(text, "Relations:\n{}", edges.concat());
     }
     text
 }
 
-/// Lines for the mentions that join the named passages.
-fn edges(snapshot: &Snapshot, evidence: &[Evidence], named: &[(&str, Option<u32>)]) -> Vec<String> {
-    let mut lines = Vec::new();
-    for Evidence { text: passage, .. } in evidence.iter().filter(|it| !it.text.title.is_empty()) {
+/// Lines for what the sentences say of the named things: typed relations first, then plain mentions between them.
+fn edges(
+    snapshot: &Snapshot,
+    evidence: &[Evidence],
+    named_things: &[(&str, Option<u32>)],
+    ontology: Ontology,
+) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for Evidence { text: passage, .. } in evidence {
         for span in &passage.sentences {
             let sentence = &passage.text[span.start as usize..span.end as usize];
-            for mention in snapshot.mentions(sentence) {
-                let other =
-                    named.iter().find(|it| it.1 == Some(mention.entity) && it.0 != passage.title);
-                if let Some((other, _)) = other {
-                    let line = format!("- {} — mentions — {other}\n", passage.title);
-                    if !lines.contains(&line) {
-                        lines.push(line);
-                    }
-                }
-            }
+            sentences.push((passage.title.as_str(), sentence, named(snapshot, sentence)));
         }
     }
-    lines
+    let supports: Vec<SupportSentence<'_>> = sentences
+        .iter()
+        .map(|(subject, text, mentions)| SupportSentence { subject, text, mentions })
+        .collect();
+    let joins_things = |it: &Relation| {
+        let is_thing = |name: &str| {
+            let entity = snapshot.find_entity(name);
+            named_things.iter().any(|it| it.0 == name || (entity.is_some() && it.1 == entity))
+        };
+        it.predicate.is_some() || (is_thing(&it.subject) && is_thing(&it.object))
+    };
+    let mut relations = relations(&supports, shipped(ontology));
+    relations.retain(joins_things);
+    relations.sort_by_key(|it| (it.predicate.is_none(), it.sentence));
+    let line = |it: &Relation| {
+        let predicate = it.predicate.as_deref().unwrap_or("mentioned with");
+        format!("- {} — {predicate} — {}\n", it.subject, it.object)
+    };
+    relations.iter().take(MAX_RELATIONS).map(line).collect()
 }
 
 fn shortened(sentence: &str, max_chars: usize) -> String {

@@ -7,13 +7,12 @@
 mod answer;
 mod chain;
 mod context;
-#[cfg_attr(not(test), expect(dead_code, reason = "retrieval calls it"))]
 mod fact;
 mod facts;
 mod pagerank;
+mod phrase;
 mod query;
 mod rank;
-#[cfg_attr(not(test), expect(dead_code, reason = "retrieval calls it"))]
 mod relation;
 mod similarity;
 mod support;

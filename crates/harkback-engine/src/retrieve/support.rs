@@ -4,6 +4,7 @@ use rustc_hash::FxHashSet;
 
 use super::query::Query;
 use super::rank::RankedNo;
+use super::relation::Named;
 use crate::index::Snapshot;
 use crate::store::PassageText;
 
@@ -31,6 +32,24 @@ pub(super) struct Support<'a> {
     pub(super) coverage: f32,
     /// Coverage and the passage's score in equal parts: 0..=1.
     pub(super) score: f32,
+}
+
+impl<'a> Support<'a> {
+    /// The sentence before it in its passage.
+    pub(super) fn previous(&self) -> Option<&'a str> {
+        let span = self.passage.sentences.get(self.number.checked_sub(1)?)?;
+        Some(self.passage.text[span.start as usize..span.end as usize].trim())
+    }
+}
+
+/// The entities of a sentence under the names it gives them.
+pub(super) fn named(snapshot: &Snapshot, sentence: &str) -> Vec<Named> {
+    let name = |it: crate::index::Mention| Named {
+        start: it.start,
+        end: it.end,
+        name: sentence[it.start..it.end].to_owned(),
+    };
+    snapshot.mentions(sentence).into_iter().map(name).collect()
 }
 
 /// All sentences of `evidence`, the best first; ties in reading order.
