@@ -20,10 +20,12 @@ const ENDS_READ: usize = 2;
 /// What a link that is put in the question's own words adds to a passage's score.
 const LINK_BONUS: f32 = 0.5;
 /// Words of an answer: what is comfortably said in one breath.
-const MAX_WORDS: usize = 45;
+const MAX_WORDS: usize = 55;
 /// Nothing supports an answer below this sum of the greatest cosine and a fifth of the terms' coverage. On bge-small it
 /// keeps 98 of 100 questions of their own memory and refuses 90 of 100 of another one's.
 const MIN_SUPPORT: f32 = 0.75;
+/// The same where a passage is about a thing that the question names.
+const MIN_SUPPORT_OF_NAMED: f32 = 0.62;
 const COVERAGE_SHARE: f32 = 0.2;
 /// The same in lexical mode, by coverage alone.
 const MIN_COVERAGE: f32 = 0.35;
@@ -89,10 +91,11 @@ pub(crate) fn choose(
     let Some((first, _)) = valued.first() else { return UNKNOWN.to_owned() };
     let mut answer = vec![first.support];
     let n_words = spoken(snapshot, &first.support).split_whitespace().count();
-    let second = valued[1..].iter().map(|it| it.0.support).find(|it| {
-        let goes_on = is_linked(evidence, first.support.place, it.place);
-        goes_on && n_words + spoken(snapshot, it).split_whitespace().count() <= MAX_WORDS
-    });
+    let fits_in =
+        |it: &Support<'_>| n_words + spoken(snapshot, it).split_whitespace().count() <= MAX_WORDS;
+    let rest = || valued[1..].iter().map(|it| it.0.support).filter(fits_in);
+    let elsewhere = rest().find(|it| is_linked(evidence, first.support.place, it.place));
+    let second = elsewhere.or_else(|| rest().find(|it| it.place == first.support.place));
     answer.extend(second);
     let is_end = |it: &Support<'_>| evidence[it.place].ranked.from.is_some();
     answer.sort_by_key(|it| (is_end(it), it.place, it.number));
@@ -111,7 +114,9 @@ fn is_supported(
     }
     let cosine =
         evidence.iter().map(|it| query.cosine(snapshot, it.ranked.passage)).fold(0.0, f32::max);
-    cosine + COVERAGE_SHARE * coverage >= MIN_SUPPORT
+    let is_named = evidence.iter().any(|it| it.ranked.is_own());
+    let needed = if is_named { MIN_SUPPORT_OF_NAMED } else { MIN_SUPPORT };
+    cosine + COVERAGE_SHARE * coverage >= needed
 }
 
 /// Sentences of the passages at the end of the chain that the question asks for, each with the question it answers.
@@ -178,12 +183,10 @@ fn spoken(snapshot: &Snapshot, support: &Support<'_>) -> String {
     ))
 }
 
-/// Whether two sentences belong together: of one passage, one passage leads to the other, or both are about entities of
-/// the question.
+/// Whether two passages belong together: one leads to the other, or they are about different things that the question
+/// names.
 fn is_linked(evidence: &[Evidence], a: usize, b: usize) -> bool {
     let (a, b) = (&evidence[a].ranked, &evidence[b].ranked);
-    a.passage == b.passage
-        || a.from == Some(b.passage)
-        || b.from == Some(a.passage)
-        || (a.is_own() && b.is_own())
+    a.passage != b.passage
+        && (a.from == Some(b.passage) || b.from == Some(a.passage) || (a.is_own() && b.is_own()))
 }
