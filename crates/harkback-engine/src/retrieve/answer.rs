@@ -13,8 +13,8 @@ use crate::index::{Mention, Snapshot};
 /// Passages of which sentences are read where no chain is asked for, sentences read of each passage, and of all: each
 /// costs some milliseconds.
 const PASSAGES_READ: usize = 5;
-const SENTENCES_READ: usize = 4;
-const MAX_READ: usize = 10;
+const SENTENCES_READ: usize = 3;
+const MAX_READ: usize = 12;
 /// Passages at the end of a chain that are read.
 const ENDS_READ: usize = 2;
 /// What a link that is put in the question's own words adds to a passage's score.
@@ -29,6 +29,9 @@ const MIN_SUPPORT_OF_NAMED: f32 = 0.62;
 const COVERAGE_SHARE: f32 = 0.2;
 /// The same in lexical mode, by coverage alone.
 const MIN_COVERAGE: f32 = 0.35;
+
+/// A sentence that names nothing new of the question must fit it this well to be said too.
+const MIN_FIT_ALONE: f32 = 0.5;
 
 /// Said when nothing in the memory supports an answer.
 pub(crate) const UNKNOWN: &str = "I'm sorry, I don't know that.";
@@ -85,21 +88,42 @@ pub(crate) fn choose(
     readings: &[Reading<'_>],
     fits: &[f32],
 ) -> String {
-    let mut valued: Vec<(&Reading<'_>, f32)> =
-        readings.iter().zip(fits).map(|(it, fit)| (it, fit + it.prior)).collect();
-    valued.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let Some((first, _)) = valued.first() else { return UNKNOWN.to_owned() };
-    let mut answer = vec![first.support];
-    let n_words = spoken(snapshot, &first.support).split_whitespace().count();
-    let fits_in =
-        |it: &Support<'_>| n_words + spoken(snapshot, it).split_whitespace().count() <= MAX_WORDS;
-    let rest = || valued[1..].iter().map(|it| it.0.support).filter(fits_in);
-    let elsewhere = rest().find(|it| is_linked(evidence, first.support.place, it.place));
-    let second = elsewhere.or_else(|| rest().find(|it| it.place == first.support.place));
-    answer.extend(second);
+    let value = |(reading, fit): (_, &f32)| Valued { reading, fit: *fit };
+    let mut valued: Vec<Valued<'_, '_>> = readings.iter().zip(fits).map(value).collect();
+    valued.sort_by(|a, b| b.value().total_cmp(&a.value()));
+    let Some(first) = valued.first() else { return UNKNOWN.to_owned() };
+    let n_words = |it: &Support<'_>| spoken(snapshot, it).split_whitespace().count();
+    let room = MAX_WORDS.saturating_sub(n_words(&first.support()));
+    let adds = |it: &Valued<'_, '_>| {
+        let (said, more) = (first.support().found, it.support().found);
+        it.fit >= MIN_FIT_ALONE || more & !said != 0
+    };
+    let rest = || valued[1..].iter().filter(|it| adds(it) && n_words(&it.support()) <= room);
+    let elsewhere =
+        rest().find(|it| is_linked(evidence, first.support().place, it.support().place));
+    let here =
+        || rest().find(|it| it.support().place == first.support().place && it.fit >= MIN_FIT_ALONE);
+    let mut answer = vec![first.support()];
+    answer.extend(elsewhere.or_else(here).map(Valued::support));
     let is_end = |it: &Support<'_>| evidence[it.place].ranked.from.is_some();
     answer.sort_by_key(|it| (is_end(it), it.place, it.number));
     answer.iter().map(|it| spoken(snapshot, it)).collect::<Vec<_>>().join(" ")
+}
+
+/// A reading and how well it fits its question.
+struct Valued<'r, 'a> {
+    reading: &'r Reading<'a>,
+    fit: f32,
+}
+
+impl<'a> Valued<'_, 'a> {
+    fn support(&self) -> Support<'a> {
+        self.reading.support
+    }
+
+    fn value(&self) -> f32 {
+        self.fit + self.reading.prior
+    }
 }
 
 fn is_supported(
@@ -172,15 +196,14 @@ fn reading(question: String, support: Support<'_>, prior: f32) -> Reading<'_> {
     Reading { question, text, support, prior }
 }
 
-/// The sentence as it stands alone when it is heard.
+/// The sentence as it stands alone when it is heard. A title in front of it is for reading, not for hearing.
 fn spoken(snapshot: &Snapshot, support: &Support<'_>) -> String {
+    let title = &support.passage.title;
     let mentions = named(snapshot, support.sentence);
-    speakable(&self_contained(
-        support.sentence,
-        &support.passage.title,
-        &mentions,
-        support.previous(),
-    ))
+    let alone = self_contained(support.sentence, title, &mentions, support.previous());
+    let said =
+        alone.strip_prefix(title.as_str()).and_then(|it| it.strip_prefix(": ")).unwrap_or(&alone);
+    speakable(said)
 }
 
 /// Whether two passages belong together: one leads to the other, or they are about different things that the question

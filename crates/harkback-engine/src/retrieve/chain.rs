@@ -11,6 +11,8 @@ const MAX_OWN: usize = 20;
 const ANCHORS: usize = 4;
 /// Passages that a mentioned entity may lead to.
 const MAX_NEXT: usize = 8;
+/// What a bridge from a similar passage counts, where no own passage starts one.
+const SIMILAR_SHARE: f32 = 0.5;
 /// Passages of a subject that are looked at: a title that very many passages share names none of them.
 const MAX_LOOKED_AT: usize = 20_000;
 
@@ -25,8 +27,8 @@ pub(super) struct Chain {
     pub(super) from: FxHashMap<PassageNo, PassageNo>,
 }
 
-/// Follows the question's entities for one hop.
-pub(super) fn follow(snapshot: &Snapshot, query: &Query) -> Chain {
+/// Follows the question's entities for one hop; where none has a passage of its own, the most `similar` passages stand in.
+pub(super) fn follow(snapshot: &Snapshot, query: &Query, similar: &[PassageNo]) -> Chain {
     let mut chain = Chain::default();
     let mut anchors = Vec::new();
     for mention in &query.entities {
@@ -43,6 +45,10 @@ pub(super) fn follow(snapshot: &Snapshot, query: &Query) -> Chain {
             }
         }
     }
+    let share_of_bridge = if anchors.is_empty() { SIMILAR_SHARE } else { 1.0 };
+    if anchors.is_empty() {
+        anchors.extend(similar);
+    }
     for anchor in &anchors {
         for entity in snapshot.passage_entities.row(*anchor) {
             let mut next = snapshot.subject_passages.row(entity.to).to_vec();
@@ -52,7 +58,7 @@ pub(super) fn follow(snapshot: &Snapshot, query: &Query) -> Chain {
             }
             let share = (next.len() as f32).sqrt();
             for edge in next.iter().filter(|it| !anchors.contains(&it.to)) {
-                if raise(&mut chain.bridge, edge.to, edge.weight / share) {
+                if raise(&mut chain.bridge, edge.to, share_of_bridge * edge.weight / share) {
                     chain.from.insert(edge.to, *anchor);
                 }
             }

@@ -9,7 +9,7 @@ use super::chain::{Chain, follow};
 use super::pagerank::{Node, push};
 use super::query::Query;
 use super::similarity::similar;
-use crate::index::{PassageNo, Snapshot, best};
+use crate::index::{Mention, PassageNo, Snapshot, best};
 
 /// Best passages by similarity that seed the walk; wider seeding undoes the gain.
 const SEEDS: usize = 3;
@@ -60,21 +60,17 @@ impl RankedNo {
 pub(crate) fn rank(snapshot: &Snapshot, query: &Query, k: usize) -> Vec<RankedNo> {
     let similar = similar(snapshot, query);
     let walks = walk(snapshot, query, &similar);
-    let chain = follow(snapshot, query);
+    let seeds: Vec<PassageNo> = similar.iter().take(SEEDS).map(|it| it.0).collect();
+    let chain = follow(snapshot, query, &seeds);
     let candidates = candidates(&similar, &walks.total, &chain);
     let similarity = spread(&candidates, |it| similarity(snapshot, query, &similar, it));
     let by_total = ranks(&candidates, &walks.total);
     let by_entity: Vec<_> = walks.by_entity.iter().map(|it| ranks(&candidates, it)).collect();
     let signals_of = |place: usize, passage: PassageNo| -> Signals {
         let value = |it: &FxHashMap<PassageNo, f32>| it.get(&passage).copied().unwrap_or(0.0);
-        let each: f32 = by_entity.iter().map(value).sum();
-        [
-            value(&by_total),
-            each / by_entity.len().max(1) as f32,
-            value(&chain.own),
-            value(&chain.bridge),
-            similarity[place],
-        ]
+        let each: f32 =
+            by_entity.iter().zip(&walks.shares).map(|(it, share)| share * value(it)).sum();
+        [value(&by_total), each, value(&chain.own), value(&chain.bridge), similarity[place]]
     };
     let all: Vec<Signals> =
         candidates.iter().enumerate().map(|(i, it)| signals_of(i, *it)).collect();
@@ -107,17 +103,20 @@ pub(crate) fn rank_by_similarity(snapshot: &Snapshot, query: &Query, k: usize) -
 struct Walks {
     total: FxHashMap<PassageNo, f32>,
     by_entity: Vec<FxHashMap<PassageNo, f32>>,
+    /// Share of each entity by its idf; they sum to 1.
+    shares: Vec<f32>,
 }
 
 /// One walk from each entity of the question, weighted by its idf, and one from the most similar passages.
 fn walk(snapshot: &Snapshot, query: &Query, similar: &[(PassageNo, f32)]) -> Walks {
     let by_entity: Vec<_> =
         query.entities.iter().map(|it| push(snapshot, &[(Node::Entity(it.entity), 1.0)])).collect();
-    let idf: Vec<f32> = query.entities.iter().map(|it| snapshot.idf[it.entity as usize]).collect();
-    let total_idf: f32 = idf.iter().sum();
+    let idf = |it: &Mention| snapshot.idf[it.entity as usize];
+    let total_idf: f32 = query.entities.iter().map(idf).sum();
+    let shares: Vec<f32> = query.entities.iter().map(|it| idf(it) / total_idf).collect();
     let mut total = FxHashMap::default();
-    for (weight, walk) in idf.iter().zip(&by_entity) {
-        add(&mut total, walk, weight / total_idf);
+    for (share, walk) in shares.iter().zip(&by_entity) {
+        add(&mut total, walk, *share);
     }
     let seeds: Vec<(PassageNo, f32)> = similar
         .iter()
@@ -129,7 +128,7 @@ fn walk(snapshot: &Snapshot, query: &Query, similar: &[(PassageNo, f32)]) -> Wal
         seeds.into_iter().map(|it| (Node::Passage(it.0), it.1 / sum)).collect();
     let share = if by_entity.is_empty() { 1.0 } else { SEED_SHARE };
     add(&mut total, &push(snapshot, &seeds), share);
-    Walks { total, by_entity }
+    Walks { total, by_entity, shares }
 }
 
 fn add(total: &mut FxHashMap<PassageNo, f32>, walk: &FxHashMap<PassageNo, f32>, weight: f32) {

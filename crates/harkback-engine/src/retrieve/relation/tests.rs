@@ -1,3 +1,5 @@
+//! Relations read from sentences, case by case.
+
 use expect_test::{Expect, expect};
 
 use super::*;
