@@ -44,8 +44,8 @@ impl Memory {
         recall::recall(&self.store, &self.models, snapshot, record, request).await
     }
 
-    /// Runs a leased ingestion job to its end, heart-beating the lease; `now` tells the time. Safe to run twice: what an
-    /// aborted run has staged is taken up again.
+    /// Runs a leased ingestion job to its end; `now` tells the time. The caller keeps the lease alive meanwhile. Safe to
+    /// run twice: what an aborted run has staged is taken up again.
     ///
     /// # Errors
     /// [`LeaseLost`](crate::Error::LeaseLost) if another worker took over; otherwise if the store fails. A file that

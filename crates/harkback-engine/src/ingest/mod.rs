@@ -28,8 +28,6 @@ use parse::{ParseInput, parse};
 const BATCH: usize = 64;
 /// Batches that may wait for the store.
 const BATCHES_WAITING: usize = 2;
-/// How long a lease is prolonged with each batch.
-const LEASE: Micros = 120_000_000;
 /// Changes when the same bytes would give other passages, so that versions are made anew.
 const PIPELINE: u8 = 1;
 
@@ -53,7 +51,6 @@ impl Ingest<'_> {
         record: &MemoryRecord,
         sample: &Sample,
     ) -> Result<()> {
-        self.store.heartbeat(job, (self.now)() + LEASE).await?;
         let Some(file) = self.store.file(job.account_id, sample.file_id).await? else {
             return self.fail(job, sample, "the file was deleted").await;
         };
@@ -107,7 +104,6 @@ impl Ingest<'_> {
             self.store.stage_passages(sample.memory_id, version_id, &batch).await?;
             let n_staged = progress.n_staged.unwrap_or(0) + batch.len() as i64;
             progress = Progress { n_staged: Some(n_staged), n_parsed: Some(n_staged), ..progress };
-            self.store.heartbeat(job, (self.now)() + LEASE).await?;
             self.store.update_progress(job, progress, (self.now)()).await?;
         }
         let counts = match working.await {

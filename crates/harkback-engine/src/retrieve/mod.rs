@@ -16,6 +16,8 @@ mod rank;
 mod relation;
 mod similarity;
 mod support;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use answer::{choose, fits_without_model, readings};
 pub(crate) use context::{Context, context};

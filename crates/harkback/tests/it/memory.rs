@@ -175,3 +175,39 @@ async fn what_is_taken_out_is_never_answered_again() {
     anna.delete(&format!("/files/delete/{other}")).await.says("File deleted successfully");
     assert!(!anna.get(&path).await.expect(200).to_string().contains("Brandt"));
 }
+
+/// Content and scores of the answers to a few questions, without the ids that differ from file to file.
+async fn answers(client: &Client, memory: &str) -> Vec<(Value, Value)> {
+    let mut answers = Vec::new();
+    for question in
+        ["Who+runs+the+library", "When+does+the+library+in+Ulm+open", "What+is+in+Kiel", "Brandt"]
+    {
+        for mode in ["", "&assisted=true", "&facts=true"] {
+            let path = format!("/memory?memoryID={memory}&query={question}&top_k=5{mode}");
+            let answer = client.get(&path).await.expect(200);
+            let items: Vec<Value> = answer["payload"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|it| json!([it["content"], it["score"]]))
+                .collect();
+            answers.push((json!(items), answer["facts"].clone()));
+        }
+    }
+    answers
+}
+
+#[tokio::test]
+async fn adding_two_files_and_deleting_one_is_adding_the_other() {
+    let app = TestApp::new().await;
+    let alone = library(&app, "graph").await;
+    let both = library(&app, "graph").await;
+    let text = "Otto Brandt, a friend of Mira Okonkwo, runs the museum in Kiel. The library sends him books.";
+    let other = text_file(&app, &app.alice, "museum.md", text).await;
+    ingest(&app, &app.alice, &both, std::slice::from_ref(&other)).await;
+    let before = answers(&app.alice, &alone).await;
+    assert_ne!(before, answers(&app.alice, &both).await, "the second file changes the answers");
+    let path = format!("/memories/delete-file?memoryID={both}&fileID={other}");
+    app.alice.delete(&path).await.expect(200);
+    assert_eq!(before, answers(&app.alice, &both).await);
+}
