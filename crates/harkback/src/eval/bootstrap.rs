@@ -1,5 +1,8 @@
 //! Is a difference between two runs more than chance? The paired bootstrap over questions (Efron and Tibshirani 1993).
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
 /// A mean difference with its 95 % percentile interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
@@ -20,31 +23,18 @@ impl Interval {
 
 const RESAMPLES: usize = 10_000;
 
-/// The interval of `ours − theirs`, question by question; both have the same length, not 0. The same at every call.
+/// The interval of `ours − theirs`, question by question; both have the same length, not 0. The same at every call of a build.
 pub fn paired_bootstrap(ours: &[f64], theirs: &[f64]) -> Interval {
     assert_eq!(ours.len(), theirs.len(), "one figure a question in both runs");
     let differences: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a - b).collect();
     let n = differences.len();
-    let mut draw = Draws(0x9E37_79B9_7F4A_7C15);
+    let mut draws = StdRng::seed_from_u64(0);
     let mut means: Vec<f64> = (0..RESAMPLES)
-        .map(|_| (0..n).map(|_| differences[draw.below(n)]).sum::<f64>() / n as f64)
+        .map(|_| (0..n).map(|_| differences[draws.random_range(0..n)]).sum::<f64>() / n as f64)
         .collect();
     means.sort_by(f64::total_cmp);
     let at = |share: f64| means[((RESAMPLES - 1) as f64 * share).round() as usize];
     Interval { mean: differences.iter().sum::<f64>() / n as f64, low: at(0.025), high: at(0.975) }
-}
-
-/// SplitMix64 (Steele, Lea and Flood 2014): a fixed seed, so that a report can be made again to the digit.
-struct Draws(u64);
-
-impl Draws {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % n as u64) as usize
-    }
 }
 
 #[cfg(test)]
