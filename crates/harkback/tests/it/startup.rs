@@ -34,7 +34,7 @@ async fn record(app: &TestApp, memory: MemoryId) -> MemoryRecord {
 
 async fn asked(app: &TestApp, memory: MemoryId) -> Recall {
     let request = RecallRequest {
-        query: "Who runs the library?".into(),
+        query: "Who runs the library in Ulm?".into(),
         mode: RecallMode::Assisted,
         facts: false,
         top_k: 5,
