@@ -1,14 +1,13 @@
 //! JSON Lines to one document a line, in BEIR's layout or any other.
 
 use super::json::{self, Node};
-use super::{Emit, ParseError, ParseInput, encoding, title_of_name};
+use super::{Emit, ParseError, ParseInput, encoding};
 
 /// Each line that is not blank is an object and becomes a document; see [`json::document`] for its title, id and text.
 ///
 /// Lines are read one by one, so memory beside the file's text is that of the longest line.
 pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let source = encoding::decode(input.bytes, None)?;
-    let file_title = title_of_name(input.name);
     for (i, line) in source.lines().enumerate().filter(|(_, it)| !it.trim().is_empty()) {
         let node: Node = serde_json::from_str(line).map_err(|it| refused(i + 1, &it))?;
         if !matches!(node, Node::Object(_)) {
@@ -18,8 +17,9 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
                 i + 1
             )));
         }
-        let document = json::document(node, &file_title)
-            .map_err(|it| ParseError(format!("line {}: {it}", i + 1)))?;
+        // The file's name is every record's, so it names none of them.
+        let document =
+            json::document(node, "").map_err(|it| ParseError(format!("line {}: {it}", i + 1)))?;
         if emit(document).is_break() {
             return Ok(());
         }
