@@ -47,7 +47,7 @@ pub(crate) async fn recall(
     let context = context(&snapshot, behind, record.ontology);
     timings.push("context", started);
     let started = Instant::now();
-    let token_count = count_tokens(models, record.kind, &context, behind);
+    let token_count = count_tokens(models, record.kind, &context, behind)?;
     timings.push("count", started);
     let mut recall = Recall { token_count, sources: sources(seen), embedder, ..Recall::default() };
     if request.facts {
@@ -125,16 +125,16 @@ fn count_tokens(
     kind: MemoryKind,
     context: &Context,
     behind: &[Evidence],
-) -> usize {
-    let n_graph = || match &models.embedder {
-        Some(embedder) => embedder.count_tokens(&context.graph).unwrap_or(context.graph.len() / 4),
+) -> Result<usize> {
+    let n_graph = match (kind, &models.embedder) {
+        (MemoryKind::Vector, _) => {
+            return Ok(behind.iter().map(|it| it.text.n_tokens as usize).sum());
+        }
+        (MemoryKind::Graph, Some(embedder)) => embedder.count_tokens(&context.graph)?,
         // Without a tokeniser: English has about four letters a token.
-        None => context.graph.len() / 4,
+        (MemoryKind::Graph, None) => context.graph.len() / 4,
     };
-    match kind {
-        MemoryKind::Vector => behind.iter().map(|it| it.text.n_tokens as usize).sum(),
-        MemoryKind::Graph => n_graph() + context.n_passage_tokens as usize,
-    }
+    Ok(n_graph + context.n_passage_tokens as usize)
 }
 
 /// The answer fit to be spoken. Its score is 1, as the contract says, also when it is that nothing is known.

@@ -103,7 +103,8 @@ impl Ingest<'_> {
         while let Some(batch) = batches.recv().await {
             self.store.stage_passages(sample.memory_id, version_id, &batch).await?;
             let n_staged = progress.n_staged.unwrap_or(0) + batch.len() as i64;
-            progress = Progress { n_staged: Some(n_staged), n_parsed: Some(n_staged), ..progress };
+            // How many passages the file will have is not known before its end, so `n_parsed` says nothing yet.
+            progress = Progress { n_staged: Some(n_staged), ..progress };
             self.store.update_progress(job, progress, (self.now)()).await?;
         }
         let counts = match working.await {
