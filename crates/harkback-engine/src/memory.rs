@@ -2,15 +2,19 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::blobs::Blobs;
 use crate::embed::Models;
 use crate::error::Result;
 use crate::ingest::Ingest;
 use crate::model::{FileId, Job, MemoryId, MemoryRecord, Micros, Recall, RecallRequest};
-use crate::recall;
+use crate::recall::{self, Deadline};
 use crate::resident::{MAX_BYTES, Residents};
 use crate::store::{Finish, Progress, Store};
+
+/// Left of a question's budget when it stops waiting for an index that is being built.
+const INDEX_RESERVE: Duration = Duration::from_millis(8);
 
 /// All memories of a data directory. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -35,13 +39,25 @@ impl Memory {
         Ok(Self { store, blobs, models, residents })
     }
 
-    /// Answers a question. The caller has checked that `record` is the asking account's.
+    /// Answers a question. The caller has checked that `record` is the asking account's. Where the budget does not allow to
+    /// wait for an index of the record's revision, the last one answers, with texts that are live all the same.
     ///
     /// # Errors
     /// If the store or a model fails. A memory that holds nothing answers an empty [`Recall`].
     pub async fn recall(&self, record: &MemoryRecord, request: &RecallRequest) -> Result<Recall> {
-        let snapshot = self.residents.snapshot(record).await?;
-        recall::recall(&self.store, &self.models, snapshot, record, request).await
+        let deadline = Deadline::after(request.budget);
+        let (snapshot, is_behind) =
+            match deadline.wait(INDEX_RESERVE, self.residents.snapshot(record)).await {
+                Some(snapshot) => (snapshot?, false),
+                None => match self.residents.last(record.memory_id) {
+                    Some(snapshot) => (snapshot, true),
+                    None => return Ok(Recall { is_partial: true, ..Recall::default() }),
+                },
+            };
+        let mut recall =
+            recall::recall(&self.store, &self.models, snapshot, record, request, deadline).await?;
+        recall.is_partial |= is_behind;
+        Ok(recall)
     }
 
     /// Runs a leased ingestion job to its end; `now` tells the time. The caller keeps the lease alive meanwhile. Safe to

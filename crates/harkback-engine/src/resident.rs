@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use tokio::runtime::Handle;
+use tokio::sync::OwnedMutexGuard;
 use tokio::task::spawn_blocking;
 
 use crate::error::{Error, Result};
@@ -21,14 +22,14 @@ pub(crate) const MAX_BYTES: usize = 4 << 30;
 #[derive(Debug)]
 pub(crate) struct Residents {
     store: Store,
-    slots: Mutex<HashMap<MemoryId, Arc<Slot>>>,
+    slots: Arc<Mutex<HashMap<MemoryId, Arc<Slot>>>>,
     uses: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Slot {
     snapshot: ArcSwapOption<Snapshot>,
-    building: tokio::sync::Mutex<()>,
+    building: Arc<tokio::sync::Mutex<()>>,
     ingesting: AtomicUsize,
     last_use: AtomicU64,
 }
@@ -47,7 +48,7 @@ impl Drop for Ingesting {
 impl Residents {
     /// Nothing is resident yet.
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, slots: Mutex::default(), uses: AtomicU64::default() }
+        Self { store, slots: Arc::default(), uses: AtomicU64::default() }
     }
 
     /// A snapshot of `record`'s revision or a later one; while files are being ingested, the last one.
@@ -56,18 +57,23 @@ impl Residents {
         if let Some(snapshot) = slot.fresh(record.rev) {
             return Ok(snapshot);
         }
-        let _building = slot.building.lock().await;
+        let building = Arc::clone(&slot.building).lock_owned().await;
         if let Some(snapshot) = slot.fresh(record.rev) {
             return Ok(snapshot);
         }
-        self.build(record.memory_id, &slot).await
+        self.build(record.memory_id, slot, building).await
+    }
+
+    /// The last snapshot, however old.
+    pub(crate) fn last(&self, memory: MemoryId) -> Option<Arc<Snapshot>> {
+        self.slot(memory).snapshot.load_full()
     }
 
     /// Builds the snapshot of what the store holds now and gives it to all readers that come after.
     pub(crate) async fn rebuild(&self, memory: MemoryId) -> Result<Arc<Snapshot>> {
         let slot = self.slot(memory);
-        let _building = slot.building.lock().await;
-        self.build(memory, &slot).await
+        let building = Arc::clone(&slot.building).lock_owned().await;
+        self.build(memory, slot, building).await
     }
 
     /// Rebuilds the snapshot if there is one.
@@ -103,29 +109,37 @@ impl Residents {
         Arc::clone(slot)
     }
 
-    /// The caller holds `slot.building`.
-    async fn build(&self, memory: MemoryId, slot: &Slot) -> Result<Arc<Snapshot>> {
-        let store = self.store.clone();
+    /// Builds on a thread of its own and to the end, even if the caller stops waiting.
+    async fn build(
+        &self,
+        memory: MemoryId,
+        slot: Arc<Slot>,
+        building: OwnedMutexGuard<()>,
+    ) -> Result<Arc<Snapshot>> {
+        let (store, slots) = (self.store.clone(), Arc::clone(&self.slots));
         let runtime = Handle::current();
-        let built = spawn_blocking(move || runtime.block_on(read_snapshot(&store, memory)));
-        let snapshot = Arc::new(built.await.map_err(|e| Error::Io(e.into()))??);
-        slot.snapshot.store(Some(Arc::clone(&snapshot)));
-        self.evict(memory);
-        Ok(snapshot)
+        let built = spawn_blocking(move || {
+            let _building = building;
+            let snapshot = Arc::new(runtime.block_on(read_snapshot(&store, memory))?);
+            slot.snapshot.store(Some(Arc::clone(&snapshot)));
+            evict(&slots, memory);
+            Ok(snapshot)
+        });
+        built.await.map_err(|e| Error::Io(e.into()))?
     }
+}
 
-    fn evict(&self, keep: MemoryId) {
-        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut by_use: Vec<_> = slots.iter().filter(|it| *it.0 != keep).map(|it| it.1).collect();
-        by_use.sort_by_key(|it| it.last_use.load(Ordering::Relaxed));
-        let mut total: usize = slots.values().map(|it| it.n_bytes()).sum();
-        for slot in by_use {
-            if total <= MAX_BYTES {
-                break;
-            }
-            total -= slot.n_bytes();
-            slot.snapshot.store(None);
+fn evict(slots: &Mutex<HashMap<MemoryId, Arc<Slot>>>, keep: MemoryId) {
+    let slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut by_use: Vec<_> = slots.iter().filter(|it| *it.0 != keep).map(|it| it.1).collect();
+    by_use.sort_by_key(|it| it.last_use.load(Ordering::Relaxed));
+    let mut total: usize = slots.values().map(|it| it.n_bytes()).sum();
+    for slot in by_use {
+        if total <= MAX_BYTES {
+            break;
         }
+        total -= slot.n_bytes();
+        slot.snapshot.store(None);
     }
 }
 

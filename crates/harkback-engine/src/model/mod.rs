@@ -21,5 +21,6 @@ pub use memory::{
 };
 pub use page::{Cursor, Direction, Page, PageRequest};
 pub use recall::{
-    Fact, Item, ItemMetadata, RankedPassage, Recall, RecallMode, RecallRequest, Source,
+    ExplainedEntity, ExplainedPassage, ExplainedSignal, Explanation, Fact, Item, ItemMetadata,
+    PathStep, RankedPassage, Recall, RecallMode, RecallRequest, Source,
 };

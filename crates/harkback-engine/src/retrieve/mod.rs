@@ -7,6 +7,7 @@
 mod answer;
 mod chain;
 mod context;
+mod explain;
 mod fact;
 mod facts;
 mod pagerank;
@@ -21,6 +22,7 @@ mod tests;
 
 pub(crate) use answer::{choose, fits_without_model, readings};
 pub(crate) use context::{Context, context};
+pub(crate) use explain::explain;
 pub(crate) use facts::facts;
 pub(crate) use query::Query;
 pub(crate) use rank::{RankedNo, rank, rank_by_similarity};

@@ -31,7 +31,7 @@ pub(crate) const WEIGHTS: [(&str, f32); N_SIGNALS] = [
 ];
 const N_SIGNALS: usize = 5;
 /// What a passage would have that is best in everything it can be: own passages are no bridges.
-const GREATEST: f32 = 2.0 * RANK_K / (RANK_K + 1.0) + 1.4 + 2.0;
+pub(super) const GREATEST: f32 = 2.0 * RANK_K / (RANK_K + 1.0) + 1.4 + 2.0;
 
 /// Values of the signals for one passage, each 0..=1.
 pub(crate) type Signals = [f32; N_SIGNALS];
@@ -50,9 +50,20 @@ pub(crate) struct RankedNo {
 }
 
 impl RankedNo {
+    /// A passage that is looked at without having been ranked.
+    pub(crate) fn unranked(passage: PassageNo) -> Self {
+        Self { passage, score: 0.0, signals: Signals::default(), from: None }
+    }
+
     /// Whether an entity of the question is its subject.
     pub(crate) fn is_own(&self) -> bool {
         self.signals[2] > 0.0
+    }
+
+    /// Its place where the walk's mass orders the candidates, 1 best; `None` where the walk does not arrive.
+    pub(super) fn pagerank_place(&self) -> Option<usize> {
+        let value = self.signals[0];
+        (value > 0.0).then(|| (RANK_K / value - RANK_K).round() as usize)
     }
 }
 

@@ -10,15 +10,25 @@ use crate::index::{PassageNo, Snapshot, best};
 const LIST_LENGTH: usize = 100;
 const RRF_K: f32 = 60.0;
 
-/// Passages by similarity, best first, with scores of 0..=1: 1 is first in every list there is.
-pub(super) fn similar(snapshot: &Snapshot, query: &Query) -> Vec<(PassageNo, f32)> {
-    let mut lists = vec![snapshot.bm25.search(&query.terms, LIST_LENGTH)];
+/// A list of passages, best first, with the scores that order them.
+pub(super) type List = Vec<(PassageNo, f32)>;
+
+/// The lists there are, by name: what is said in the same words and, where the question has a vector, with a similar
+/// meaning.
+pub(super) fn lists(snapshot: &Snapshot, query: &Query) -> Vec<(&'static str, List)> {
+    let mut lists = vec![("words", snapshot.bm25.search(&query.terms, LIST_LENGTH))];
     if let Some(vector) = &query.vector {
-        lists.push(snapshot.vectors.nearest(vector, LIST_LENGTH));
+        lists.push(("meaning", snapshot.vectors.nearest(vector, LIST_LENGTH)));
     }
+    lists
+}
+
+/// Passages by similarity, best first, with scores of 0..=1: 1 is first in every list there is.
+pub(super) fn similar(snapshot: &Snapshot, query: &Query) -> List {
+    let lists = lists(snapshot, query);
     let greatest = lists.len() as f32 / (RRF_K + 1.0);
     let mut scores = FxHashMap::<PassageNo, f32>::default();
-    for list in &lists {
+    for (_, list) in &lists {
         for (rank, (passage, _)) in list.iter().enumerate() {
             *scores.entry(*passage).or_default() += 1.0 / (RRF_K + 1.0 + rank as f32) / greatest;
         }

@@ -1,5 +1,7 @@
 //! `GET /memory`: a question to a memory, and the answer in the shape the client's generation reads.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderValue;
@@ -12,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::error::{ApiError, Errors, Verb, must_be};
+use super::explanation::ExplanationBody;
 use super::extract::Params;
 use super::memories::find_memory;
 use crate::app::{App, AppState};
@@ -20,6 +23,7 @@ use crate::config::PayloadShape;
 const DEFAULT_TOP_K: i64 = 5;
 const MAX_TOP_K: i64 = 100;
 const MAX_QUERY_BYTES: usize = 8 * 1024;
+const MAX_BUDGET_MS: i64 = 60_000;
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,6 +34,12 @@ pub struct MemoryAnswer {
     sources: Vec<SourceBody>,
     /// Tokens of the graph context, the same in every mode.
     token_count: usize,
+    /// Only with `budget_ms`: whether time ran out before all work was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partial: Option<bool>,
+    /// Only with `explain`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<ExplanationBody>,
 }
 
 /// A list for a client that sends `top_k`; for one that does not, one string, or chunks without a score.
@@ -129,6 +139,12 @@ pub struct SourceBody {
             description = "Most passages or chunks wanted, 5 if not given; without it the payload has the shape that \
                            clients up to 0.14 read"
         ),
+        ("explain" = Option<bool>, Query, description = "Also tell how each result was found"),
+        (
+            "budget_ms" = Option<i64>, Query, minimum = 1, maximum = 60000,
+            description = "Milliseconds the answer may take: what was found by then is the answer, and `partial` says \
+                           whether anything was left out"
+        ),
     ),
     responses((status = 200, description = "What the memory answers", body = MemoryAnswer), Errors)
 )]
@@ -140,6 +156,7 @@ pub async fn query_memory(
     let memory_id = params.required_id("memoryID", "Memory ID")?;
     let request = request(&params)?;
     let shape = shape(&app, &params);
+    let has_budget = request.budget.is_some();
     let record = find_memory(&app, &caller, &memory_id, Verb::Access).await?;
     let recall = app.memory.recall(&record, &request).await?;
     let mode = if recall.embedder.is_some() { "semantic" } else { "lexical" };
@@ -147,7 +164,11 @@ pub async fn query_memory(
         ("server-timing", server_timing(&recall)),
         ("x-harkback-mode", HeaderValue::from_static(mode)),
     ]);
-    Ok((headers, Json(answer(recall, shape, record.kind, request.mode))))
+    let partial = has_budget.then_some(recall.is_partial);
+    Ok((
+        headers,
+        Json(MemoryAnswer { partial, ..answer(recall, shape, record.kind, request.mode) }),
+    ))
 }
 
 /// The payload's shape.
@@ -177,6 +198,10 @@ fn request(params: &Params) -> Result<RecallRequest, ApiError> {
         top_k: usize::try_from(top_k).expect("it is from 1 to 100"),
         mode: if params.flag("assisted")? { RecallMode::Assisted } else { RecallMode::Raw },
         facts: params.flag("facts")?,
+        explain: params.flag("explain")?,
+        budget: params
+            .integer("budget_ms", 1..=MAX_BUDGET_MS)?
+            .map(|it| Duration::from_millis(it.unsigned_abs())),
     })
 }
 
@@ -197,6 +222,8 @@ fn answer(recall: Recall, shape: Shape, kind: MemoryKind, mode: RecallMode) -> M
         facts: recall.facts.into_iter().map(FactBody::from).collect(),
         sources: recall.sources.into_iter().map(SourceBody::from).collect(),
         token_count: recall.token_count,
+        partial: None,
+        explanation: recall.explanation.map(ExplanationBody::from),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod envelope;
 pub mod error;
+pub mod explanation;
 pub mod extract;
 pub mod files;
 pub mod health;

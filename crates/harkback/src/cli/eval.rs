@@ -157,6 +157,8 @@ async fn ask(
             top_k: usize::from(depth),
             mode: RecallMode::Raw,
             facts: false,
+            explain: false,
+            budget: None,
         };
         let started = Instant::now();
         let recall = memory.recall(record, &request).await?;
@@ -241,6 +243,8 @@ async fn answers(scratch: &Scratch, questions: &[Question]) -> harkback_engine::
             top_k: 5,
             mode: RecallMode::Assisted,
             facts: false,
+            explain: false,
+            budget: None,
         };
         let recall = memory.recall(record, &request).await?;
         let answer = recall.payload.first().map_or("", |it| it.content.as_str());

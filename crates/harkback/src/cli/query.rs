@@ -23,6 +23,12 @@ pub(super) struct QueryArgs {
     /// Also up to three supporting facts
     #[arg(long)]
     facts: bool,
+    /// Also how each match was found
+    #[arg(long)]
+    explain: bool,
+    /// Milliseconds the answer may take; what was found by then is the answer
+    #[arg(long, value_name = "MS")]
+    budget_ms: Option<u32>,
     /// How many matches, 1 to 100
     #[arg(long, default_value_t = 5)]
     top_k: u32,
@@ -39,6 +45,8 @@ pub(super) struct Question<'a> {
     pub(super) text: &'a str,
     pub(super) assisted: bool,
     pub(super) facts: bool,
+    pub(super) explain: bool,
+    pub(super) budget_ms: Option<u32>,
     pub(super) top_k: u32,
 }
 
@@ -52,6 +60,8 @@ pub(super) async fn query(args: &QueryArgs, printer: &Printer) -> Outcome {
         text: &args.question,
         assisted: args.assisted,
         facts: args.facts,
+        explain: args.explain,
+        budget_ms: args.budget_ms,
         top_k: args.top_k,
     };
     let began = Instant::now();
@@ -70,8 +80,42 @@ pub(super) async fn query(args: &QueryArgs, printer: &Printer) -> Outcome {
     for fact in contents_of(&answer["facts"]) {
         printer.data(&format!("fact: {fact}"));
     }
+    for why in answer["explanation"]["passages"].as_array().into_iter().flatten() {
+        printer.data(&explained(why));
+    }
+    if answer["partial"] == true {
+        printer.note("partial: the time ran out before all work was done");
+    }
     printer.note(&format!("sources: {}; {elapsed_ms:.0} ms", names_of(&answer["sources"])));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A result with the way to it, its places and its score, on three lines.
+fn explained(why: &Value) -> String {
+    let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
+    let step = |it: &Value| match it["step"].as_str() {
+        Some("entity") => text(&it["name"]),
+        Some("sentence") if it["title"] == "" => format!("“{}”", text(&it["text"])),
+        Some("sentence") => format!("“{}” ({})", text(&it["text"]), text(&it["title"])),
+        _ if it["title"] == "" => "passage without a title".to_owned(),
+        _ => text(&it["title"]),
+    };
+    let path: Vec<String> = why["path"].as_array().into_iter().flatten().map(step).collect();
+    let place = |(list, rank): (&String, &Value)| match rank {
+        Value::Null => format!("{list} –"),
+        rank => format!("{list} {rank}"),
+    };
+    let ranks: Vec<String> = why["ranks"].as_object().into_iter().flatten().map(place).collect();
+    let signals = why["signals"].as_array().into_iter().flatten();
+    let names: Vec<String> = signals.map(|it| text(&it["name"])).collect();
+    format!(
+        "{}. question → {}\n   ranks: {}\n   score: {}\n          of {}",
+        why["rank"],
+        path.join(" → "),
+        ranks.join(", "),
+        text(&why["arithmetic"]),
+        names.join(" + "),
+    )
 }
 
 /// Asks and returns the whole answer, in the list shape.
@@ -83,13 +127,16 @@ pub(super) async fn ask(
     memory_id: &str,
     question: Question<'_>,
 ) -> Result<Value, RemoteError> {
-    let params = [
+    let (top_k, budget) = (question.top_k.to_string(), question.budget_ms.map(|it| it.to_string()));
+    let mut params = vec![
         ("memoryID", memory_id),
         ("query", question.text),
         ("assisted", if question.assisted { "true" } else { "false" }),
         ("facts", if question.facts { "true" } else { "false" }),
-        ("top_k", &question.top_k.to_string()),
+        ("explain", if question.explain { "true" } else { "false" }),
+        ("top_k", &top_k),
     ];
+    params.extend(budget.as_deref().map(|it| ("budget_ms", it)));
     remote.get("/memory", &params).await
 }
 

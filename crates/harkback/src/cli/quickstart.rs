@@ -152,7 +152,7 @@ async fn ask_and_print(
 }
 
 fn question(text: &str, assisted: bool) -> Question<'_> {
-    Question { text, assisted, facts: false, top_k: 5 }
+    Question { text, assisted, facts: false, explain: false, budget_ms: None, top_k: 5 }
 }
 
 async fn timed<T, E>(call: impl Future<Output = Result<T, E>>) -> Result<(T, f64), E> {

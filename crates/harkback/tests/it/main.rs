@@ -5,10 +5,12 @@
 mod app;
 mod auth;
 mod binary;
+mod budget;
 mod cli;
 mod clients;
 mod commands;
 mod embedding;
+mod explain;
 mod files;
 mod fixtures;
 mod memories;

@@ -37,6 +37,8 @@ async fn asked(app: &TestApp, memory: MemoryId) -> Recall {
         query: "Who runs the library in Ulm?".into(),
         mode: RecallMode::Assisted,
         facts: false,
+        explain: false,
+        budget: None,
         top_k: 5,
     };
     let recall = app.app.memory.recall(&record(app, memory).await, &request).await.unwrap();

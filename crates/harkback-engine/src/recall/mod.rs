@@ -1,12 +1,15 @@
 //! From a question to an answer: embed, rank, fetch the texts from the store, put the answer together.
 
+mod deadline;
+mod reader;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 use tokio::task::spawn_blocking;
 
-use crate::embed::{Models, Reranker};
+use crate::embed::Models;
 use crate::error::{Error, Result};
 use crate::index::Snapshot;
 use crate::model::{
@@ -14,10 +17,12 @@ use crate::model::{
     Source,
 };
 use crate::retrieve::{
-    Context, Evidence, Query, RankedNo, choose, context, facts, fits_without_model, rank,
-    rank_by_similarity, readings,
+    Context, Evidence, Query, RankedNo, context, explain, facts, rank, rank_by_similarity,
 };
 use crate::store::{PassageKey, PassageText, Store};
+
+pub(crate) use deadline::Deadline;
+use reader::{Spoken, speak};
 
 /// Passages behind a context, an answer and facts, whatever number of them the caller wants to see.
 const EVIDENCE: usize = 10;
@@ -26,21 +31,29 @@ const EVIDENCE: usize = 10;
 #[derive(Default)]
 struct Timings(Vec<(&'static str, Duration)>);
 
-/// Answers a question from one snapshot.
+/// Answers a question from one snapshot. When the deadline nears, meaning is left out of the search, sentences stay unread, and
+/// the answer says that it is partial.
 pub(crate) async fn recall(
     store: &Store,
     models: &Models,
     snapshot: Arc<Snapshot>,
     record: &MemoryRecord,
     request: &RecallRequest,
+    deadline: Deadline,
 ) -> Result<Recall> {
     let mut timings = Timings::default();
     let embedder = models.embedder.as_ref().map(|it| it.id().to_owned());
     if snapshot.n_passages() == 0 {
         return Ok(Recall { embedder, ..Recall::default() });
     }
-    let found = search(models, Arc::clone(&snapshot), record.kind, request, &mut timings).await?;
-    let evidence = timings.time("hydrate", fetch(store, &snapshot, record, found.ranked)).await?;
+    let vector = embed(models, &snapshot, request, deadline, &mut timings).await?;
+    let mut is_partial = matches!(vector, Vector::TooLate);
+    let found = search(Arc::clone(&snapshot), record.kind, request, vector, &mut timings).await?;
+    let fetching = fetch(store, &snapshot, record, found.ranked);
+    let fetching = deadline.wait(Duration::ZERO, fetching);
+    let Some(evidence) = timings.time("hydrate", fetching).await.transpose()? else {
+        return Ok(Recall { embedder, is_partial: true, ..Recall::default() });
+    };
     let seen = &evidence[..evidence.len().min(request.top_k)];
     let behind = &evidence[..evidence.len().min(EVIDENCE)];
     let started = Instant::now();
@@ -55,16 +68,62 @@ pub(crate) async fn recall(
         recall.facts = facts(&snapshot, &found.query, behind);
         timings.push("facts", started);
     }
+    if request.explain {
+        let started = Instant::now();
+        let anchors = fetch(store, &snapshot, record, anchors(seen)).await?;
+        let (question, kind) = (&request.query, record.kind);
+        recall.explanation = Some(explain(&snapshot, question, &found.query, kind, seen, &anchors));
+        timings.push("explain", started);
+    }
     recall.payload = match (request.mode, record.kind) {
         (RecallMode::Assisted, _) => {
-            let reading = answer(models, &request.query, &found.query, behind, &snapshot);
-            vec![timings.time("answer", reading).await?]
+            let reranker = models.reranker.clone();
+            let speaking =
+                speak(reranker, &request.query, &found.query, behind, &snapshot, deadline);
+            let spoken = timings.time("answer", speaking).await?;
+            is_partial |= spoken.is_partial;
+            vec![spoken_item(spoken)]
         }
         (RecallMode::Raw, MemoryKind::Graph) => vec![subgraph(context, seen)],
         (RecallMode::Raw, MemoryKind::Vector) => seen.iter().map(chunk).collect(),
     };
     recall.timings = timings.0;
+    recall.is_partial = is_partial;
     Ok(recall)
+}
+
+/// A question's vector.
+enum Vector {
+    /// Of unit length.
+    Of(Vec<f32>),
+    /// There is no model, or nothing to compare with.
+    None,
+    /// The deadline came first.
+    TooLate,
+}
+
+async fn embed(
+    models: &Models,
+    snapshot: &Snapshot,
+    request: &RecallRequest,
+    deadline: Deadline,
+    timings: &mut Timings,
+) -> Result<Vector> {
+    let Some(embedder) = models.embedder.clone().filter(|_| snapshot.has_vectors) else {
+        return Ok(Vector::None);
+    };
+    let text = request.query.clone();
+    let embedding = spawn_blocking(move || embedder.embed_query(&text));
+    let embedding = deadline.wait(reserve(snapshot.n_passages()), embedding);
+    match timings.time("embed", embedding).await {
+        Some(vector) => Ok(Vector::Of(vector.map_err(|e| Error::Io(e.into()))??)),
+        None => Ok(Vector::TooLate),
+    }
+}
+
+/// What all but the embedding takes, rather too much: docs/BENCHMARKS.md.
+fn reserve(n_passages: usize) -> Duration {
+    Duration::from_micros(2_000 + n_passages as u64 / 250)
 }
 
 struct FoundPassages {
@@ -73,31 +132,39 @@ struct FoundPassages {
 }
 
 async fn search(
-    models: &Models,
     snapshot: Arc<Snapshot>,
     kind: MemoryKind,
     request: &RecallRequest,
+    vector: Vector,
     timings: &mut Timings,
 ) -> Result<FoundPassages> {
-    let embedder = models.embedder.clone().filter(|_| snapshot.has_vectors);
     let text = request.query.clone();
     let k = request.top_k.max(EVIDENCE);
-    let searching = spawn_blocking(move || -> Result<_> {
-        let started = Instant::now();
-        let vector = embedder.map(|it| it.embed_query(&text)).transpose()?;
-        let embedded = started.elapsed();
-        let started = Instant::now();
-        let query = Query::new(&snapshot, &text, vector.as_deref());
+    let searching = spawn_blocking(move || {
+        let vector = match &vector {
+            Vector::Of(vector) => Some(vector.as_slice()),
+            Vector::None | Vector::TooLate => None,
+        };
+        let query = Query::new(&snapshot, &text, vector);
         let ranked = match kind {
             MemoryKind::Graph => rank(&snapshot, &query, k),
             MemoryKind::Vector => rank_by_similarity(&snapshot, &query, k),
         };
-        Ok((FoundPassages { query, ranked }, embedded, started.elapsed()))
+        FoundPassages { query, ranked }
     });
-    let (found, embedded, ranked) = searching.await.map_err(|e| Error::Io(e.into()))??;
-    timings.0.push(("embed", embedded));
-    timings.0.push(("rank", ranked));
-    Ok(found)
+    timings.time("rank", searching).await.map_err(|e| Error::Io(e.into()))
+}
+
+/// The passages from which bridges among `seen` start and that are not among them.
+fn anchors(seen: &[Evidence]) -> Vec<RankedNo> {
+    let mut anchors = Vec::<RankedNo>::new();
+    for passage in seen.iter().filter_map(|it| it.ranked.from) {
+        let is_there = |it: &RankedNo| it.passage == passage;
+        if !seen.iter().any(|it| is_there(&it.ranked)) && !anchors.iter().any(is_there) {
+            anchors.push(RankedNo::unranked(passage));
+        }
+    }
+    anchors
 }
 
 /// The texts of the ranked passages that are still live, in their order.
@@ -137,36 +204,9 @@ fn count_tokens(
     Ok(n_graph + context.n_passage_tokens as usize)
 }
 
-/// The answer fit to be spoken. Its score is 1, as the contract says, also when it is that nothing is known.
-async fn answer(
-    models: &Models,
-    question: &str,
-    query: &Query,
-    evidence: &[Evidence],
-    snapshot: &Snapshot,
-) -> Result<Item> {
-    let readings = readings(snapshot, question, query, evidence);
-    let fits = match models.reranker.clone() {
-        None => fits_without_model(&readings),
-        Some(reranker) => {
-            let pairs: Vec<(String, String)> =
-                readings.iter().map(|it| (it.question.clone(), it.text.clone())).collect();
-            let reading = spawn_blocking(move || read(&reranker, &pairs));
-            reading.await.map_err(|e| Error::Io(e.into()))??
-        }
-    };
-    let content = choose(snapshot, evidence, &readings, &fits);
-    Ok(Item { content, score: 1.0, metadata: ItemMetadata::None })
-}
-
-/// Scores pairs of question and sentence, those with the same question in one go.
-fn read(reranker: &Reranker, pairs: &[(String, String)]) -> Result<Vec<f32>> {
-    let mut fits = Vec::with_capacity(pairs.len());
-    for group in pairs.chunk_by(|a, b| a.0 == b.0) {
-        let texts: Vec<&str> = group.iter().map(|it| it.1.as_str()).collect();
-        fits.extend(reranker.score(&group[0].0, &texts)?);
-    }
-    Ok(fits)
+/// Its score is 1, as the contract says, also when it is that nothing is known.
+fn spoken_item(spoken: Spoken) -> Item {
+    Item { content: spoken.text, score: 1.0, metadata: ItemMetadata::None }
 }
 
 fn subgraph(context: Context, seen: &[Evidence]) -> Item {

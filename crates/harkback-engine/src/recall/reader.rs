@@ -1,0 +1,76 @@
+//! Which sentences are spoken: the cross-encoder reads those that bear on the question, as far as the budget goes.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use super::deadline::Deadline;
+use crate::embed::Reranker;
+use crate::error::{Error, Result};
+use crate::index::Snapshot;
+use crate::retrieve::{Evidence, Query, choose, fits_without_model, readings};
+
+/// Left for putting the answer together.
+const RESERVE: Duration = Duration::from_millis(1);
+/// Sentences read at once where time is short: as few as the cores bear without waiting for each other.
+const READ_AT_ONCE: usize = 2;
+
+/// An answer fit to be spoken.
+pub(super) struct Spoken {
+    pub(super) text: String,
+    /// Whether time ran out before all sentences were read.
+    pub(super) is_partial: bool,
+}
+
+/// Reads and answers. Without a reranker, and where time allowed none to be read, the words of the question decide.
+pub(super) async fn speak(
+    reranker: Option<Reranker>,
+    question: &str,
+    query: &Query,
+    evidence: &[Evidence],
+    snapshot: &Snapshot,
+    deadline: Deadline,
+) -> Result<Spoken> {
+    let readings = readings(snapshot, question, query, evidence);
+    let mut fits = Vec::new();
+    let mut is_partial = false;
+    if let Some(reranker) = reranker {
+        let pairs: Vec<(String, String)> =
+            readings.iter().map(|it| (it.question.clone(), it.text.clone())).collect();
+        let at_once = if deadline.is_set() { READ_AT_ONCE } else { usize::MAX };
+        let (sender, mut scored) = mpsc::unbounded_channel();
+        spawn_blocking(move || read(&reranker, &pairs, at_once, &sender));
+        while fits.len() < readings.len() {
+            match deadline.wait(RESERVE, scored.recv()).await {
+                Some(Some(some)) => fits.extend(some?),
+                Some(None) => return Err(Error::Model("the reranker stopped".to_owned())),
+                None => {
+                    is_partial = true;
+                    break;
+                }
+            }
+        }
+    }
+    let text = if fits.is_empty() {
+        choose(snapshot, evidence, &readings, &fits_without_model(&readings))
+    } else {
+        choose(snapshot, evidence, &readings[..fits.len()], &fits)
+    };
+    Ok(Spoken { text, is_partial })
+}
+
+/// Scores pairs of question and sentence, those with the same question together, until nobody waits for them any more.
+fn read(
+    reranker: &Reranker,
+    pairs: &[(String, String)],
+    at_once: usize,
+    sender: &mpsc::UnboundedSender<Result<Vec<f32>>>,
+) {
+    for group in pairs.chunk_by(|a, b| a.0 == b.0).flat_map(|it| it.chunks(at_once)) {
+        let texts: Vec<&str> = group.iter().map(|it| it.1.as_str()).collect();
+        if sender.send(reranker.score(&group[0].0, &texts)).is_err() {
+            return;
+        }
+    }
+}
