@@ -26,6 +26,6 @@ pub use embed::{
 pub use error::{Error, Result};
 pub use memory::Memory;
 pub use store::{
-    ExtractedText, FailedSample, Finish, IngestionCost, MemoryPatch, Progress, SampleCounts,
-    StagedVersion, Start, StartIds, Store,
+    ExtractedText, FailedSample, FilePatch, Finish, IngestionCost, MemoryPatch, NewContent,
+    Progress, SampleCounts, StagedVersion, Start, StartIds, Store,
 };

@@ -2,6 +2,7 @@
 
 mod chunk;
 mod parse;
+mod reuse;
 mod segment;
 mod sentence;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::model::{Document, FileRecord, Job, MemoryKind, MemoryRecord, Micros, 
 use crate::store::{Progress, StagedPassage, StagedVersion, Store};
 
 use parse::{ParseInput, parse};
+use reuse::Vectors;
 
 /// Passages embedded and staged together.
 const BATCH: usize = 64;
@@ -96,6 +98,7 @@ impl Ingest<'_> {
             chunk_size: record.chunk_size as usize,
             chunk_overlap: record.chunk_overlap as usize,
             embedder: self.embedder.cloned(),
+            vectors: Vectors::for_sample(self.store, sample, self.embedder),
             skip: n_staged as usize,
         };
         let working = spawn_blocking(move || work.run(&sender));
@@ -156,6 +159,7 @@ struct Work {
     chunk_size: usize,
     chunk_overlap: usize,
     embedder: Option<Embedder>,
+    vectors: Option<Vectors>,
     /// Passages that an earlier attempt has staged.
     skip: usize,
 }
@@ -225,11 +229,8 @@ impl Work {
     ) -> Result<()> {
         let passages = std::mem::replace(waiting, Vec::with_capacity(BATCH));
         let texts: Vec<String> = passages.iter().map(embedded_text).collect();
-        let vectors = match &self.embedder {
-            Some(embedder) => {
-                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-                embedder.embed_passages(&texts)?.into_iter().map(Some).collect()
-            }
+        let vectors = match &self.vectors {
+            Some(vectors) => vectors.of(&texts)?.into_iter().map(Some).collect(),
             None => vec![None; passages.len()],
         };
         let first = n_so_far - passages.len();

@@ -150,6 +150,10 @@ pub struct Ingestion {
     pub n_parsed: i64,
     /// Passages of the sample in work that are staged already.
     pub n_staged: i64,
+    /// Passages of this batch that went through the embedding model.
+    pub n_embedded: i64,
+    /// Passages of this batch whose vector was there already, because their text did not change.
+    pub n_reused: i64,
     /// Start time.
     pub started_at: Micros,
     /// Last progress.

@@ -7,12 +7,34 @@ use uuid::Uuid;
 
 use super::Store;
 use super::page::{Listing, PageKey, fetch_page};
-use super::samples::remove_sample;
+use super::samples::{outdate_samples, remove_sample};
 use crate::error::{Error, Result};
 use crate::model::{
     AccountId, Cursor, FileId, FileRecord, FileType, MemoryId, MemoryKind, Micros, NewFile, Owned,
     Page, PageRequest, Upload,
 };
+
+/// A change of a file; `None` leaves a part as it is.
+#[derive(Clone, Debug, Default)]
+pub struct FilePatch {
+    /// New name, not empty.
+    pub name: Option<String>,
+    /// Other bytes.
+    pub content: Option<NewContent>,
+}
+
+/// The bytes that a file is to have from now on.
+#[derive(Clone, Debug)]
+pub struct NewContent {
+    /// Key of a finished upload.
+    pub blob_key: String,
+    /// Extension in lower case without a dot, or empty.
+    pub extension: String,
+    /// Type.
+    pub file_type: FileType,
+    /// For the samples of the file: what an ingestion under way makes of the bytes it had is not taken any more.
+    pub sample_id: Uuid,
+}
 
 /// The text that was read out of a file, as a memory holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,6 +152,54 @@ impl Store {
         stored.ok_or(Error::AlreadyExists)
     }
 
+    /// Changes a file and returns it as it is then, with the key of its former bytes if nothing uses them any more: they
+    /// can be deleted now. Memories answer from what they made of the former bytes until they are ingested again.
+    ///
+    /// # Errors
+    /// [`BadInput`](Error::BadInput) if the key is not that of a finished upload of the account; otherwise if the database
+    /// fails. `None` if the file is gone.
+    pub async fn update_file(
+        &self,
+        file: &FileRecord,
+        patch: &FilePatch,
+        now: Micros,
+    ) -> Result<Option<(FileRecord, Option<String>)>> {
+        let mut tx = self.begin().await?;
+        let mut unused = None;
+        if let Some(content) = &patch.content {
+            let size = uploaded_size(&mut tx, file.account_id, &content.blob_key).await?;
+            sqlx::query(
+                "UPDATE file SET blob_key = $3, extension = $4, file_type = $5, category = $6, size = $7
+                 WHERE account_id = $1 AND file_id = $2",
+            )
+            .bind(file.account_id.0)
+            .bind(file.file_id.0)
+            .bind(&content.blob_key)
+            .bind(&content.extension)
+            .bind(content.file_type.as_str())
+            .bind(content.file_type.category())
+            .bind(size)
+            .execute(&mut *tx)
+            .await?;
+            outdate_samples(&mut tx, file.file_id, content.sample_id, now).await?;
+            unused = drop_unused_upload(&mut tx, file.account_id, file.blob_key.as_deref()).await?;
+        }
+        let updated = sqlx::query(
+            "UPDATE file SET name = COALESCE($3, name), updated_at = $4
+             WHERE account_id = $1 AND file_id = $2 RETURNING *",
+        )
+        .bind(file.account_id.0)
+        .bind(file.file_id.0)
+        .bind(&patch.name)
+        .bind(now)
+        .try_map(record)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(updated) = updated else { return Ok(None) };
+        tx.commit().await?;
+        Ok(Some((updated, unused)))
+    }
+
     /// The file that a caller's `id` names.
     ///
     /// # Errors
@@ -209,15 +279,7 @@ impl Store {
             .bind(file.file_id.0)
             .execute(&mut *tx)
             .await?;
-        let unused: Option<String> = sqlx::query_scalar(
-            "DELETE FROM upload WHERE key = $2 AND account_id = $1
-               AND NOT EXISTS (SELECT 1 FROM file WHERE account_id = $1 AND blob_key = $2)
-             RETURNING key",
-        )
-        .bind(file.account_id.0)
-        .bind(&file.blob_key)
-        .fetch_optional(&mut *tx)
-        .await?;
+        let unused = drop_unused_upload(&mut tx, file.account_id, file.blob_key.as_deref()).await?;
         tx.commit().await?;
         Ok(unused)
     }
@@ -277,6 +339,24 @@ impl Store {
         }
         Ok(Some(ExtractedText { text, truncated, n_tokens }))
     }
+}
+
+/// Drops the upload of that key if no file is made of it, and returns the key of its bytes then.
+async fn drop_unused_upload(
+    tx: &mut SqliteConnection,
+    account_id: AccountId,
+    key: Option<&str>,
+) -> Result<Option<String>> {
+    sqlx::query_scalar(
+        "DELETE FROM upload WHERE key = $2 AND account_id = $1
+           AND NOT EXISTS (SELECT 1 FROM file WHERE account_id = $1 AND blob_key = $2)
+         RETURNING key",
+    )
+    .bind(account_id.0)
+    .bind(key)
+    .fetch_optional(tx)
+    .await
+    .map_err(Error::from)
 }
 
 fn append_passage(text: &mut String, passage: &str) {

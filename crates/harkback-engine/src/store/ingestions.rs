@@ -250,7 +250,7 @@ async fn enqueue(
          VALUES ($1, $2, 'pending', $3, $4, $4)
          ON CONFLICT (memory_id) DO UPDATE
          SET batch_id = excluded.batch_id, status = excluded.status, n_samples = excluded.n_samples, n_done = 0,
-             n_passages = 0, n_sentences = 0, n_parsed = 0, n_staged = 0, started_at = excluded.started_at,
+             n_passages = 0, n_sentences = 0, n_parsed = 0, n_staged = 0, n_embedded = 0, n_reused = 0, started_at = excluded.started_at,
              updated_at = excluded.updated_at, finished_at = NULL",
     )
     .bind(record.memory_id.0)
@@ -278,6 +278,8 @@ fn ingestion(row: SqliteRow) -> sqlx::Result<Ingestion> {
         n_relations: row.try_get("n_relations")?,
         n_parsed: row.try_get("n_parsed")?,
         n_staged: row.try_get("n_staged")?,
+        n_embedded: row.try_get("n_embedded")?,
+        n_reused: row.try_get("n_reused")?,
         started_at: row.try_get("started_at")?,
         updated_at: row.try_get("updated_at")?,
         finished_at: row.try_get("finished_at")?,

@@ -29,11 +29,13 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use crate::error::{Error, Result};
 use crate::model::{AccountId, Owned};
 
-pub use files::ExtractedText;
+pub use files::{ExtractedText, FilePatch, NewContent};
 pub use ingestions::{IngestionCost, Progress, Start, StartIds};
 pub use jobs::Finish;
 pub use memories::MemoryPatch;
-pub(crate) use passages::{ActivePassage, PassageKey, PassageText, StagedPassage};
+pub(crate) use passages::{
+    ActivePassage, PassageKey, PassageText, StagedPassage, StagedVector, TextHash,
+};
 pub use samples::{FailedSample, SampleCounts, StagedVersion};
 
 /// The database of a data directory.
@@ -104,15 +106,18 @@ impl Store {
     }
 }
 
+/// Version, name and statements; released ones never change.
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "init", include_str!("migrations/0001_init.sql")),
+    (4, "receipts and reuse", include_str!("migrations/0004_receipts_and_reuse.sql")),
+];
+
 fn migrator() -> Migrator {
-    let init = Migration::new(
-        1,
-        Cow::Borrowed("init"),
-        MigrationType::Simple,
-        sqlx::SqlStr::from_static(include_str!("migrations/0001_init.sql")),
-        false,
-    );
-    Migrator { migrations: Cow::Owned(vec![init]), ..Migrator::DEFAULT }
+    let migrations = MIGRATIONS.iter().map(|&(version, name, sql)| {
+        let sql = sqlx::SqlStr::from_static(sql);
+        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
+    });
+    Migrator { migrations: Cow::Owned(migrations.collect()), ..Migrator::DEFAULT }
 }
 
 #[cfg(test)]

@@ -21,7 +21,21 @@ pub(crate) struct StagedPassage {
     /// Tokens of title and text.
     pub(crate) n_tokens: u32,
     /// Vector of the passage, `None` in lexical mode.
-    pub(crate) vector: Option<Vec<f32>>,
+    pub(crate) vector: Option<StagedVector>,
+}
+
+/// Names the text that a vector was made of.
+pub(crate) type TextHash = [u8; 16];
+
+/// A vector with what it is of.
+#[derive(Clone, Debug)]
+pub(crate) struct StagedVector {
+    /// The numbers.
+    pub(crate) values: Vec<f32>,
+    /// The text it was made of.
+    pub(crate) text: TextHash,
+    /// Whether it was there already.
+    pub(crate) is_reused: bool,
 }
 
 /// Where a passage stands in the truth.
@@ -74,7 +88,10 @@ pub(crate) struct PassageText {
 }
 
 const INSERT: &str = "INSERT INTO passage (memory_id, version_id, seq, record_id, title, text, n_tokens, sentence_spans, \
-     vector) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+     vector, text_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+
+const REUSABLE: &str = "SELECT j.key AS asked, (SELECT vector FROM passage WHERE memory_id = $1 AND version_id = $2 \
+     AND text_hash = unhex(j.value) AND vector IS NOT NULL LIMIT 1) AS vector FROM json_each($3) j ORDER BY j.key";
 
 const ACTIVE: &str = "SELECT s.file_id, p.version_id, p.seq, p.title, p.text, p.sentence_spans, p.vector \
      FROM sample s JOIN passage p ON p.memory_id = s.memory_id AND p.version_id = s.active_version \
@@ -96,6 +113,28 @@ impl Store {
         Ok(n as u32)
     }
 
+    /// The vectors that a version has of these texts, in their order.
+    pub(crate) async fn vectors_of_texts(
+        &self,
+        memory: MemoryId,
+        version: Uuid,
+        texts: &[TextHash],
+    ) -> Result<Vec<Option<Vec<f32>>>> {
+        let texts: Vec<String> =
+            texts.iter().map(|it| Uuid::from_bytes(*it).simple().to_string()).collect();
+        let texts = serde_json::to_string(&texts).expect("strings are JSON");
+        let rows = sqlx::query(REUSABLE)
+            .bind(memory.0)
+            .bind(version)
+            .bind(texts)
+            .fetch_all(&self.reader)
+            .await?;
+        let vector = |row: &SqliteRow| {
+            row.try_get::<Option<&[u8]>, _>("vector")?.map(decode_vector).transpose()
+        };
+        rows.iter().map(vector).collect()
+    }
+
     /// Stages a batch of passages under a version that nobody reads yet.
     pub(crate) async fn stage_passages(
         &self,
@@ -114,10 +153,20 @@ impl Store {
                 .bind(&it.passage.text)
                 .bind(it.n_tokens)
                 .bind(encode_spans(&it.passage.sentences))
-                .bind(it.vector.as_ref().map(|it| encode_vector(it)))
+                .bind(it.vector.as_ref().map(|it| encode_vector(&it.values)))
+                .bind(it.vector.as_ref().map(|it| &it.text[..]))
                 .execute(&mut *tx)
                 .await?;
         }
+        let vectors = || batch.iter().filter_map(|it| it.vector.as_ref());
+        let n_reused = vectors().filter(|it| it.is_reused).count() as i64;
+        let sql = "UPDATE ingestion SET n_embedded = n_embedded + $2, n_reused = n_reused + $3 WHERE memory_id = $1";
+        sqlx::query(sql)
+            .bind(memory.0)
+            .bind(vectors().count() as i64 - n_reused)
+            .bind(n_reused)
+            .execute(&mut *tx)
+            .await?;
         Ok(tx.commit().await?)
     }
 

@@ -297,6 +297,27 @@ pub(super) async fn remove_sample(
     Ok(true)
 }
 
+/// Says that a file's bytes are others now: its samples wait for an ingestion, and what one under way makes of the former
+/// bytes is not theirs any more.
+pub(super) async fn outdate_samples(
+    tx: &mut SqliteConnection,
+    file_id: FileId,
+    new_sample_id: Uuid,
+    now: Micros,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE sample SET sample_id = $2, reason = NULL, updated_at = $3,
+                           state = CASE state WHEN 'processing' THEN state ELSE 'pending' END
+         WHERE file_id = $1",
+    )
+    .bind(file_id.0)
+    .bind(new_sample_id)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// Counts one sample of the batch as done, and tells of it when it was the last.
 async fn count_done(
     tx: &mut SqliteConnection,

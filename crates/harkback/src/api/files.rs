@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use harkback_engine::model::{FileId, FileRecord, FileType, NewFile};
+use harkback_engine::{FilePatch, NewContent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::envelope::{Created, Deleted, Success, Time, created, deleted, success};
-use super::error::{ApiError, Errors, Noun, Verb, bad_request};
+use super::error::{ApiError, Errors, Noun, Verb, bad_request, must_be};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
 use super::page::{List, PageParams, PageTokens};
 use crate::app::{App, AppState};
@@ -31,6 +32,15 @@ pub struct NewFileBody {
     external_uri: Option<String>,
     /// Told by the name where it is left out.
     file_type: Option<String>,
+}
+
+/// A change of a file. What is left out stays as it is.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body to the API document; `update_file` reads it")]
+pub struct FileChange {
+    name: Option<String>,
+    /// Key of a finished upload whose bytes take the place of the file's.
+    key: Option<String>,
 }
 
 /// A file.
@@ -213,6 +223,44 @@ pub async fn list_files(
     Ok(Json(FilePage { files: page.items.iter().map(FileBody::from).collect(), tokens }))
 }
 
+/// Change a file's name or its bytes
+///
+/// With other bytes, the memories that hold the file answer from what they made of the former ones until their next
+/// ingestion, which embeds only the passages that changed.
+#[utoipa::path(
+    patch,
+    path = "/files/update/{id}",
+    operation_id = "update_file",
+    tag = "Files",
+    params(("id" = String, Path, description = "The file's id")),
+    request_body = FileChange,
+    responses((status = 200, description = "The file as it is now", body = Success<FileBody>), Errors)
+)]
+pub async fn update_file(
+    State(app): State<AppState>,
+    caller: Caller,
+    id: PathId,
+    fields: Fields,
+) -> Result<Json<Success<FileBody>>, ApiError> {
+    let id = id.of(Noun::File)?;
+    let name = fields.text("name")?;
+    if name.as_deref().is_some_and(|it| it.trim().is_empty()) {
+        return Err(must_be("name", "a text that is not blank"));
+    }
+    let key = fields.text("key")?;
+    let record = find_file(&app, &caller, &id, Verb::Update).await?;
+    // The bytes that it has already are no change.
+    let key = key.filter(|it| record.blob_key.as_ref() != Some(it));
+    let content = key.map(|key| new_content(&app, &record, key));
+    let patch = FilePatch { name, content };
+    let updated = app.store.update_file(&record, &patch, app.now()).await?;
+    let (updated, unused) = updated.ok_or_else(|| Noun::File.not_found())?;
+    if let Some(key) = unused {
+        app.blobs.delete(&key).await?;
+    }
+    Ok(success(FileBody::from(&updated)))
+}
+
 /// Delete a file, its bytes, and what was derived from it in every memory
 #[utoipa::path(
     delete,
@@ -270,6 +318,17 @@ fn new_file(app: &App, fields: &Fields) -> Result<NewFile, ApiError> {
         blob_key: key,
         external_uri,
     })
+}
+
+fn new_content(app: &App, record: &FileRecord, key: String) -> NewContent {
+    let extension =
+        extension(&key).map_or_else(|| record.extension.clone(), str::to_ascii_lowercase);
+    let file_type = if extension == record.extension {
+        record.file_type
+    } else {
+        FileType::of_extension(&extension)
+    };
+    NewContent { blob_key: key, extension, file_type, sample_id: app.new_id() }
 }
 
 fn external_uri(app: &App, fields: &Fields) -> Result<Option<String>, ApiError> {

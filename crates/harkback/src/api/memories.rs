@@ -135,6 +135,10 @@ pub struct ProgressBody {
     /// Passages that can be recalled, and those on their way.
     passages: i64,
     sentences: i64,
+    /// Passages of the last ingestion that went through the embedding model.
+    embedded: i64,
+    /// Passages of the last ingestion whose vector was taken over from the version before, because their text is the same.
+    reused: i64,
     entities: i64,
     relations: i64,
     /// Passages a second in the last ingestion, null until there are any.
@@ -393,6 +397,8 @@ fn progress(counts: SampleCounts, ingestion: Option<&Ingestion>, now: Micros) ->
         samples: SampleProgress { total: counts.n_samples, done: counts.n_done },
         passages: counts.n_passages + staged,
         sentences: counts.n_sentences,
+        embedded: ingestion.map_or(0, |it| it.n_embedded),
+        reused: ingestion.map_or(0, |it| it.n_reused),
         entities: ingestion.map_or(0, |it| it.n_entities),
         relations: ingestion.map_or(0, |it| it.n_relations),
         rate: ingestion.and_then(|it| rate(it, now)),

@@ -20,6 +20,7 @@ mod openapi;
 mod pagination;
 mod printed_lines;
 mod real_models;
+mod refresh;
 mod schemathesis;
 mod sessions;
 mod startup;

@@ -33,12 +33,14 @@ async fn a_new_memory_is_as_the_contract_says() {
           "name": "n",
           "ontology": "culture",
           "progress": {
+            "embedded": 0,
             "entities": 0,
             "etaSeconds": null,
             "failed": [],
             "passages": 0,
             "rate": null,
             "relations": 0,
+            "reused": 0,
             "samples": {
               "done": 0,
               "total": 0
