@@ -13,6 +13,6 @@ mod vocabulary;
 mod words;
 
 pub(crate) use build::{IndexPassage, SnapshotBuilder};
-pub(crate) use snapshot::{Edge, EntityId, Mention, PassageNo, Snapshot};
+pub(crate) use snapshot::{Edge, EntityId, MAX_LOOKED_AT, Mention, PassageNo, Snapshot};
 pub(crate) use vectors::{Quantised, best};
-pub(crate) use words::{Word, words};
+pub(crate) use words::{Word, is_capitalised, words};

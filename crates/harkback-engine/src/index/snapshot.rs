@@ -16,6 +16,9 @@ pub(crate) type PassageNo = u32;
 /// Number of an entity in a snapshot, from 0.
 pub(crate) type EntityId = u32;
 
+/// Passages of a subject that are looked at: a title that very many passages share names none of them.
+pub(crate) const MAX_LOOKED_AT: usize = 20_000;
+
 /// A weighted edge to a passage or an entity.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Edge {
@@ -137,6 +140,12 @@ impl Snapshot {
     pub(crate) fn find_entity(&self, name: &str) -> Option<EntityId> {
         let keys: Vec<KeyId> = words(name).map(|it| self.vocabulary.find(it.text)).collect();
         self.names.find(self.canonical(&keys))
+    }
+
+    /// How surely a passage is about an entity, or about what the entity is an alias of; `None` if it is not.
+    pub(crate) fn weight_as_subject(&self, entity: EntityId, passage: PassageNo) -> Option<f32> {
+        let passages = self.subject_passages.row(entity).iter().take(MAX_LOOKED_AT);
+        passages.filter(|it| it.to == passage).map(|it| it.weight).reduce(f32::max)
     }
 
     /// Bytes held, estimated.

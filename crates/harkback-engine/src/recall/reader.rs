@@ -37,11 +37,11 @@ pub(super) async fn speak(
     let mut is_partial = false;
     if let Some(reranker) = reranker {
         let pairs: Vec<(String, String)> =
-            readings.iter().map(|it| (it.question.clone(), it.text.clone())).collect();
+            readings.sentences.iter().map(|it| (it.question.clone(), it.text.clone())).collect();
         let at_once = if deadline.is_set() { READ_AT_ONCE } else { usize::MAX };
         let (sender, mut scored) = mpsc::unbounded_channel();
         spawn_blocking(move || read(&reranker, &pairs, at_once, &sender));
-        while fits.len() < readings.len() {
+        while fits.len() < readings.sentences.len() {
             match deadline.wait(RESERVE, scored.recv()).await {
                 Some(Some(some)) => fits.extend(some?),
                 Some(None) => return Err(Error::Model("the reranker stopped".to_owned())),
@@ -52,11 +52,10 @@ pub(super) async fn speak(
             }
         }
     }
-    let text = if fits.is_empty() {
-        choose(snapshot, evidence, &readings, &fits_without_model(&readings))
-    } else {
-        choose(snapshot, evidence, &readings[..fits.len()], &fits)
-    };
+    if fits.is_empty() {
+        fits = fits_without_model(&readings);
+    }
+    let text = choose(snapshot, &readings, &fits);
     Ok(Spoken { text, is_partial })
 }
 

@@ -4,7 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use super::query::Query;
-use crate::index::{Edge, PassageNo, Snapshot};
+use crate::index::{Edge, MAX_LOOKED_AT, PassageNo, Snapshot};
 
 /// Own passages of an entity that count, and those of them that the next hop starts from.
 const MAX_OWN: usize = 20;
@@ -13,8 +13,6 @@ const ANCHORS: usize = 4;
 const MAX_NEXT: usize = 8;
 /// What a bridge from a similar passage counts, where no own passage starts one.
 const SIMILAR_SHARE: f32 = 0.5;
-/// Passages of a subject that are looked at: a title that very many passages share names none of them.
-const MAX_LOOKED_AT: usize = 20_000;
 
 /// Scores of 0..=1.
 #[derive(Debug, Default)]

@@ -11,7 +11,6 @@ mod explain;
 mod fact;
 mod facts;
 mod pagerank;
-mod phrase;
 mod query;
 mod rank;
 mod relation;

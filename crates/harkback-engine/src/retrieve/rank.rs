@@ -79,8 +79,10 @@ pub(crate) fn rank(snapshot: &Snapshot, query: &Query, k: usize) -> Vec<RankedNo
     let by_entity: Vec<_> = walks.by_entity.iter().map(|it| ranks(&candidates, it)).collect();
     let signals_of = |place: usize, passage: PassageNo| -> Signals {
         let value = |it: &FxHashMap<PassageNo, f32>| it.get(&passage).copied().unwrap_or(0.0);
-        let each: f32 =
-            by_entity.iter().zip(&walks.shares).map(|(it, share)| share * value(it)).sum();
+        let each = by_entity
+            .iter()
+            .zip(&walks.shares)
+            .fold(0.0, |sum, (it, share)| sum + share * value(it));
         [value(&by_total), each, value(&chain.own), value(&chain.bridge), similarity[place]]
     };
     let all: Vec<Signals> =

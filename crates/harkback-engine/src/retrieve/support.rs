@@ -30,8 +30,6 @@ pub(super) struct Support<'a> {
     pub(super) sentence: &'a str,
     /// Share of the question's terms, by idf, that stand in the sentence or its title: 0..=1.
     pub(super) coverage: f32,
-    /// Which of the question's first 64 different terms stand there, a bit each.
-    pub(super) found: u64,
     /// Coverage and the passage's score in equal parts: 0..=1.
     pub(super) score: f32,
 }
@@ -71,14 +69,12 @@ pub(super) fn supports<'a>(
             let sentence = passage.text[span.start as usize..span.end as usize].trim();
             let mut terms: FxHashSet<u32> = snapshot.terms(sentence).into_iter().collect();
             terms.extend(&title);
-            let is_found: Vec<bool> = wanted.iter().map(|it| terms.contains(it)).collect();
-            let weight = |it: (&u32, &bool)| if *it.1 { snapshot.bm25.idf(*it.0) } else { 0.0 };
-            let covered: f32 = wanted.iter().zip(&is_found).map(weight).sum();
+            let is_found = |it: &&u32| terms.contains(it);
+            let covered: f32 =
+                wanted.iter().filter(is_found).map(|it| snapshot.bm25.idf(*it)).sum();
             let coverage = if total > 0.0 { covered / total } else { 0.0 };
-            let found =
-                is_found.iter().take(64).rev().fold(0, |bits, it| bits << 1 | u64::from(*it));
             let score = (coverage + ranked.score) / 2.0;
-            supports.push(Support { place, number, passage, sentence, coverage, found, score });
+            supports.push(Support { place, number, passage, sentence, coverage, score });
         }
     }
     supports.sort_by(|a, b| {

@@ -37,6 +37,9 @@ pub(super) struct EvalArgs {
     /// Also ask for spoken answers and say how many contain the right one, where the set carries answers
     #[arg(long)]
     answers: bool,
+    /// Write each spoken answer beside the right one, as JSON Lines; implies --answers
+    #[arg(long, value_name = "FILE")]
+    answers_to: Option<PathBuf>,
     /// Keep the memory in this directory; an evaluation that finds one there asks it and ingests nothing
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -90,8 +93,12 @@ pub(super) async fn eval(args: &EvalArgs, printer: &Printer) -> Outcome {
     if let Some(theirs) = against {
         report.insert("against".into(), compare(&ours, &measures(&set.questions, &theirs)));
     }
-    if args.answers {
-        report.insert("answers".into(), answers(&scratch, &set.questions).await?);
+    if args.answers || args.answers_to.is_some() {
+        let spoken = answers(&scratch, &set.questions).await?;
+        if let Some(path) = &args.answers_to {
+            std::fs::write(path, lines(&spoken))?;
+        }
+        report.insert("answers".into(), summary(&spoken));
     }
     scratch.close().await;
     if args.json {
@@ -229,10 +236,28 @@ fn compare(ours: &[Measures], theirs: &[Measures]) -> Value {
     Value::Object(MEASURES.iter().enumerate().map(of).collect())
 }
 
+/// A spoken answer beside the right one.
+struct Answered<'a> {
+    question: &'a Question,
+    right: &'a str,
+    spoken: String,
+    /// Time of choosing it, without the search.
+    took: Duration,
+}
+
+impl Answered<'_> {
+    fn is_right(&self) -> bool {
+        plain(&self.spoken).contains(&plain(self.right))
+    }
+}
+
 /// Asks for spoken answers where the set says what is right, and it is not just yes or no.
-async fn answers(scratch: &Scratch, questions: &[Question]) -> harkback_engine::Result<Value> {
+async fn answers<'a>(
+    scratch: &Scratch,
+    questions: &'a [Question],
+) -> harkback_engine::Result<Vec<Answered<'a>>> {
     let (memory, record) = scratch.memory();
-    let (mut n_asked, mut n_right, mut times) = (0, 0, Vec::new());
+    let mut answered = Vec::new();
     for question in questions {
         let Some(right) = question.answer.as_deref().filter(|it| !matches!(*it, "yes" | "no"))
         else {
@@ -247,17 +272,39 @@ async fn answers(scratch: &Scratch, questions: &[Question]) -> harkback_engine::
             budget: None,
         };
         let recall = memory.recall(record, &request).await?;
-        let answer = recall.payload.first().map_or("", |it| it.content.as_str());
-        n_asked += 1;
-        n_right += u32::from(plain(answer).contains(&plain(right)));
-        times.extend(recall.timings.iter().filter(|it| it.0 == "answer").map(|it| it.1));
+        let spoken = recall.payload.into_iter().next().map_or_else(String::new, |it| it.content);
+        let took = recall.timings.iter().filter(|it| it.0 == "answer").map(|it| it.1).sum();
+        answered.push(Answered { question, right, spoken, took });
     }
-    Ok(json!({
-        "asked": n_asked,
-        "contained": rounded(100.0 * f64::from(n_right) / f64::from(n_asked.max(1)), 2),
+    Ok(answered)
+}
+
+fn summary(answered: &[Answered<'_>]) -> Value {
+    let n_right = answered.iter().filter(|it| it.is_right()).count();
+    let times: Vec<Duration> = answered.iter().map(|it| it.took).collect();
+    let n_words: usize = answered.iter().map(|it| it.spoken.split_whitespace().count()).sum();
+    let n = answered.len().max(1) as f64;
+    json!({
+        "asked": answered.len(),
+        "contained": rounded(100.0 * n_right as f64 / n, 2),
+        "words": rounded(n_words as f64 / n, 1),
         "p50_ms": milliseconds(&times, 0.5),
         "p95_ms": milliseconds(&times, 0.95),
-    }))
+    })
+}
+
+fn lines(answered: &[Answered<'_>]) -> String {
+    let line = |it: &Answered<'_>| {
+        let line = json!({
+            "_id": it.question.id,
+            "question": it.question.text,
+            "right": it.right,
+            "spoken": it.spoken,
+            "contained": it.is_right(),
+        });
+        format!("{line}\n")
+    };
+    answered.iter().map(line).collect()
 }
 
 /// Lower case with single spaces and without punctuation, so that only the words are compared.

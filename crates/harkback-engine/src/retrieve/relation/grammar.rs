@@ -1,12 +1,12 @@
 //! Which words open a clause, end a phrase or make a statement uncertain?
 
 /// Whether a word has a grammatical duty and so cannot describe a name that follows it.
-pub(super) fn is_function_word(word: &str) -> bool {
+pub(in crate::retrieve) fn is_function_word(word: &str) -> bool {
     is_preposition(word) || is_auxiliary(word) || is_pronoun(word) || CONNECTIVES.contains(&word)
 }
 
 /// Whether a noun phrase may begin with this word.
-pub(super) fn is_determiner(word: &str) -> bool {
+pub(in crate::retrieve) fn is_determiner(word: &str) -> bool {
     ["the", "a", "an", "this", "these", "his", "her", "its", "their", "another", "our"]
         .contains(&word)
 }
