@@ -79,11 +79,12 @@ impl FileType {
     /// The type that a file name's extension (lower case, no dot) suggests.
     pub fn of_extension(extension: &str) -> Self {
         match extension {
-            "txt" | "md" | "markdown" | "html" | "htm" | "csv" | "json" | "jsonl" | "ndjson" => {
-                Self::Text
+            "txt" | "text" | "md" | "markdown" | "html" | "htm" | "xhtml" | "csv" | "tsv"
+            | "json" | "jsonl" | "ndjson" => Self::Text,
+            "pdf" | "docx" | "docm" | "dotx" | "doc" | "pptx" | "pptm" | "ppsx" | "ppt"
+            | "xlsx" | "xlsm" | "xls" | "ods" | "odt" | "odp" | "rtf" | "epub" | "eml" => {
+                Self::Document
             }
-            "pdf" | "docx" | "doc" | "pptx" | "ppt" | "xlsx" | "xls" | "ods" | "odt" | "rtf"
-            | "epub" | "eml" => Self::Document,
             "png" | "jpg" | "jpeg" | "gif" | "webp" | "svg" | "bmp" | "tiff" => Self::Image,
             "mp3" | "wav" | "m4a" | "flac" | "ogg" | "opus" | "aac" => Self::Audio,
             "mp4" | "mov" | "mkv" | "webm" | "avi" => Self::Video,

@@ -4,15 +4,27 @@
 //! a reason, in time linear in the file, without recursion that the file's content could deepen.
 
 mod csv;
+mod docx;
 mod encoding;
+mod flat_list;
 mod html;
 mod json;
 mod jsonl;
 mod markdown;
+mod metadata;
+mod odt;
+mod package;
+mod pptx;
 mod prose;
+mod rows;
+mod sheet;
 mod signature;
+mod slide;
 mod text;
+mod xml;
 
+#[cfg(test)]
+mod documents_tests;
 #[cfg(test)]
 mod tests;
 
@@ -53,7 +65,8 @@ pub(crate) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
     if input.bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(ParseError::new("the file is empty: upload a file with text in it"));
     }
-    if let Some(looks_like) = signature::of(input.bytes) {
+    let is_its_own = parser.begins.iter().any(|it| input.bytes.starts_with(it));
+    if let Some(looks_like) = signature::of(input.bytes).filter(|_| !is_its_own) {
         return Err(ParseError(format!(
             "the file is named .{extension} but looks like {looks_like}: give it its right name, or save it as text"
         )));
@@ -89,19 +102,59 @@ pub(crate) fn title_of_name(name: &str) -> String {
 struct Parser {
     name: &'static str,
     extensions: &'static [&'static str],
+    /// Signatures that its files may begin with; text formats have none.
+    begins: &'static [&'static [u8]],
     parse: fn(&ParseInput<'_>, &mut Emit<'_>) -> Result<(), ParseError>,
 }
 
+/// ZIP packages, and what Office makes of them when it encrypts.
+const PACKAGE: &[&[u8]] = &[b"PK", package::OLE];
+
 const PARSERS: &[Parser] = &[
-    Parser { name: "text", extensions: &["txt", "text"], parse: text::parse },
-    Parser { name: "Markdown", extensions: &["md", "markdown"], parse: markdown::parse },
-    Parser { name: "HTML", extensions: &["html", "htm", "xhtml"], parse: html::parse },
-    Parser { name: "CSV", extensions: &["csv", "tsv"], parse: csv::parse },
-    Parser { name: "JSON", extensions: &["json"], parse: json::parse },
-    Parser { name: "JSON Lines", extensions: &["jsonl", "ndjson"], parse: jsonl::parse },
+    Parser { name: "text", extensions: &["txt", "text"], begins: &[], parse: text::parse },
+    Parser {
+        name: "Markdown",
+        extensions: &["md", "markdown"],
+        begins: &[],
+        parse: markdown::parse,
+    },
+    Parser { name: "HTML", extensions: &["html", "htm", "xhtml"], begins: &[], parse: html::parse },
+    Parser { name: "CSV", extensions: &["csv", "tsv"], begins: &[], parse: csv::parse },
+    Parser { name: "JSON", extensions: &["json"], begins: &[], parse: json::parse },
+    Parser {
+        name: "JSON Lines",
+        extensions: &["jsonl", "ndjson"],
+        begins: &[],
+        parse: jsonl::parse,
+    },
+    Parser {
+        name: "Word",
+        extensions: &["docx", "docm", "dotx"],
+        begins: PACKAGE,
+        parse: docx::parse,
+    },
+    Parser {
+        name: "PowerPoint",
+        extensions: &["pptx", "pptm", "ppsx"],
+        begins: PACKAGE,
+        parse: pptx::parse,
+    },
+    Parser {
+        name: "OpenDocument",
+        extensions: &["odt", "odp"],
+        begins: PACKAGE,
+        parse: odt::parse,
+    },
+    Parser {
+        name: "Excel",
+        extensions: &["xlsx", "xlsm"],
+        begins: PACKAGE,
+        parse: sheet::parse_xlsx,
+    },
+    Parser { name: "OpenDocument", extensions: &["ods"], begins: PACKAGE, parse: sheet::parse_ods },
 ];
 
-const SUPPORTED: &str = "text, Markdown, HTML, CSV, JSON or JSON Lines";
+const SUPPORTED: &str = "Word, OpenDocument, text, Markdown, HTML, CSV or JSON";
 
 impl ParseError {
     fn new(reason: &str) -> Self {
@@ -112,27 +165,28 @@ impl ParseError {
 fn unsupported(extension: &str) -> ParseError {
     if extension.is_empty() {
         return ParseError::new(
-            "the file name has no extension, so its format is unknown: name it .txt, .md, .html, .csv, .json or .jsonl",
+            "the file name has no extension, so its format is unknown: name it .docx, .odt, .txt, .md, .html, .csv, .json or .jsonl",
         );
     }
     let shown: String = extension.chars().take(16).collect();
+    let old_office =
+        [("doc", "docx"), ("xls", "xlsx"), ("ppt", "pptx"), ("dot", "docx"), ("xlsb", "xlsx")];
+    if let Some((_, new)) = old_office.iter().find(|(old, _)| *old == shown) {
+        return ParseError(format!(
+            "old Office files (.{shown}) are not supported: save the document as .{new}"
+        ));
+    }
     ParseError(match shown.as_str() {
-        "pdf" => format!("PDF files are not supported yet: save the document as {SUPPORTED}"),
-        "doc" | "docx" | "odt" | "rtf" | "pages" => {
+        "pdf" | "rtf" | "epub" | "eml" => {
+            format!(".{shown} files are not supported yet: save the document as {SUPPORTED}")
+        }
+        "pages" | "numbers" | "key" => {
             format!(
-                "word processor files (.{shown}) are not supported yet: save the document as {SUPPORTED}"
+                ".{shown} files are not supported: export the document as Word, Excel or PowerPoint"
             )
         }
-        "xls" | "xlsx" | "ods" | "numbers" => {
-            format!("spreadsheet files (.{shown}) are not supported yet: save each sheet as CSV")
-        }
-        "ppt" | "pptx" | "odp" | "key" => {
-            format!(
-                "presentation files (.{shown}) are not supported yet: save the slides' text as {SUPPORTED}"
-            )
-        }
-        "epub" | "eml" | "msg" | "xml" => {
-            format!(".{shown} files are not supported yet: save the content as {SUPPORTED}")
+        "msg" | "mbox" | "xml" => {
+            format!(".{shown} files are not supported: save the content as {SUPPORTED}")
         }
         "png" | "jpg" | "jpeg" | "gif" | "webp" | "svg" | "bmp" | "tif" | "tiff" | "heic" => {
             format!(

@@ -1,6 +1,6 @@
 //! How do headings, paragraphs, lists, tables and code become one text that reads well aloud?
 //!
-//! Markdown and HTML both write into [`Prose`]: blocks are separated by blank lines, headings are `#` lines, a list is one
+//! Markdown, HTML and the office formats all write into [`Prose`]: blocks are separated by blank lines, headings are `#` lines, a list is one
 //! block with a line an item, a table one block with a line a row (`header: cell; header: cell`), code is indented.
 
 use super::{collapse, shorten};
@@ -46,6 +46,9 @@ struct Cell {
 pub(super) enum CellKind {
     Header,
     Data,
+    /// The file does not tell. The first row is one of headers if it has three cells or more and all are filled; of two
+    /// cells the first heads the second.
+    Untold,
 }
 
 /// Deeper lists are written at this depth: indentation means nothing aloud and must not grow with the input's nesting.
@@ -166,6 +169,13 @@ impl Prose {
         }
     }
 
+    /// The open cell turns out to be one of a header.
+    pub(super) fn head_cell(&mut self) {
+        if let Some(kind) = self.table.as_mut().and_then(|it| it.open_cell.as_mut()) {
+            *kind = CellKind::Header;
+        }
+    }
+
     pub(super) fn end_cell(&mut self) {
         let Some(table) = &mut self.table else { return self.end_block() };
         let Some(kind) = table.open_cell.take() else { return };
@@ -181,7 +191,7 @@ impl Prose {
             return;
         }
         table.n_rows += 1;
-        let is_header = row.iter().all(|it| it.kind == CellKind::Header);
+        let is_header = row.iter().all(|it| it.kind == CellKind::Header) || names_columns(&row);
         if table.n_rows == 1 && row.len() > 1 && is_header {
             table.header = row.into_iter().map(|it| shorten(&it.text, MAX_HEADER_CHARS)).collect();
             return;
@@ -285,11 +295,19 @@ impl Prose {
     }
 }
 
+fn names_columns(row: &[Cell]) -> bool {
+    let is_name = |it: &Cell| {
+        let has_letter = it.text.contains(char::is_alphabetic);
+        it.kind == CellKind::Untold && has_letter && it.text.chars().count() <= MAX_HEADER_CHARS
+    };
+    row.len() > 2 && row.iter().all(is_name)
+}
+
 /// `header: cell; header: cell`; a row headed by its first cell reads `first: cell; cell`.
 fn row_line(header: &[String], row: &[Cell]) -> String {
     let has_own_head = header.is_empty()
         && row.len() > 1
-        && row[0].kind == CellKind::Header
+        && (row[0].kind == CellKind::Header || row[0].kind == CellKind::Untold && row.len() == 2)
         && !row[0].text.is_empty();
     let (lead, cells) = if has_own_head { row.split_at(1) } else { row.split_at(0) };
     let fits_header = cells.len() <= header.len();

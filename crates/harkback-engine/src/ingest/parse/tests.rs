@@ -490,36 +490,29 @@ fn says_why_a_file_cannot_be_read() {
             expect!["no text was found in this Markdown file: upload a file with text in it"],
         ),
         (
-            "a.pdf",
-            b"%PDF-1.7",
-            expect![
-                "PDF files are not supported yet: save the document as text, Markdown, HTML, CSV, JSON or JSON Lines"
-            ],
+            "a.DOC",
+            b"x",
+            expect!["old Office files (.doc) are not supported: save the document as .docx"],
         ),
         (
-            "a.DOCX",
+            "a.numbers",
             b"PK",
             expect![
-                "word processor files (.docx) are not supported yet: save the document as text, Markdown, HTML, CSV, JSON or JSON Lines"
+                ".numbers files are not supported: export the document as Word, Excel or PowerPoint"
             ],
-        ),
-        (
-            "a.xlsx",
-            b"PK",
-            expect!["spreadsheet files (.xlsx) are not supported yet: save each sheet as CSV"],
         ),
         (
             "a.mp3",
             b"ID3",
             expect![
-                "audio and video files (.mp3) are not supported yet: upload a transcript as text, Markdown, HTML, CSV, JSON or JSON Lines"
+                "audio and video files (.mp3) are not supported yet: upload a transcript as Word, OpenDocument, text, Markdown, HTML, CSV or JSON"
             ],
         ),
         (
             "a.png",
             b"x",
             expect![
-                "image files (.png) are not supported yet: upload their text as text, Markdown, HTML, CSV, JSON or JSON Lines"
+                "image files (.png) are not supported yet: upload their text as Word, OpenDocument, text, Markdown, HTML, CSV or JSON"
             ],
         ),
         (
@@ -531,14 +524,14 @@ fn says_why_a_file_cannot_be_read() {
             "a.xyz",
             b"x",
             expect![
-                ".xyz files are not supported yet: save the content as text, Markdown, HTML, CSV, JSON or JSON Lines"
+                ".xyz files are not supported yet: save the content as Word, OpenDocument, text, Markdown, HTML, CSV or JSON"
             ],
         ),
         (
             "README",
             b"x",
             expect![
-                "the file name has no extension, so its format is unknown: name it .txt, .md, .html, .csv, .json or .jsonl"
+                "the file name has no extension, so its format is unknown: name it .docx, .odt, .txt, .md, .html, .csv, .json or .jsonl"
             ],
         ),
     ] {
