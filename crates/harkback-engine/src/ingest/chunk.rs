@@ -24,6 +24,7 @@ pub(crate) fn chunks(
         passages.extend(splitter.chunks(slab).map(|chunk| Passage {
             record_id: document.record_id.clone(),
             title: document.title.clone(),
+            place: document.place.clone(),
             text: chunk.to_owned(),
             sentences: whole(chunk),
         }));
@@ -58,7 +59,7 @@ mod tests {
     use crate::model::Document;
 
     fn document(text: &str) -> Document {
-        Document { record_id: None, title: "T".to_owned(), text: text.to_owned() }
+        Document { record_id: None, title: "T".to_owned(), place: None, text: text.to_owned() }
     }
 
     #[test]

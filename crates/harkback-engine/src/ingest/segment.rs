@@ -158,6 +158,7 @@ impl Cutter<'_> {
             self.passages.push(Passage {
                 record_id: self.document.record_id.clone(),
                 title: title.to_owned(),
+                place: self.document.place.clone(),
                 text: text.to_owned(),
                 sentences,
             });
@@ -238,7 +239,10 @@ mod tests {
 
     fn cut(record_id: Option<&str>, text: &str) -> Vec<Passage> {
         let record_id = record_id.map(str::to_owned);
-        passages(&Document { record_id, title: "Doc".to_owned(), text: text.to_owned() }, &words)
+        passages(
+            &Document { record_id, title: "Doc".to_owned(), place: None, text: text.to_owned() },
+            &words,
+        )
     }
 
     /// Each passage as `title: words in it`.
@@ -352,6 +356,7 @@ mod tests {
             let document = Document {
                 record_id: is_record.then(|| "1".to_owned()),
                 title: "Doc".to_owned(),
+                place: None,
                 text: text.clone(),
             };
             let count = |it: &str| it.len().div_ceil(3);

@@ -13,7 +13,7 @@ pub use account::{Account, ApiKey};
 pub use conversation::{
     EndUser, Message, MessageFilter, MessagePlace, MetadataEntry, Role, Session, SessionDeletion,
 };
-pub use document::{Document, Passage, Span};
+pub use document::{Document, Passage, Place, Span};
 pub use file::{FileRecord, FileType, NewFile, Sample, SampleState, Upload};
 pub use ids::{AccountId, FileId, MemoryId, Micros, Owned};
 pub use memory::{

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Place;
+
 /// What kind of answer is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecallMode {
@@ -71,6 +73,8 @@ pub enum ItemMetadata {
         source: String,
         /// Name or page title.
         source_title: String,
+        /// Where in the file the chunk stands.
+        place: Option<Place>,
     },
     /// The ranked passages behind a subgraph.
     Passages(Vec<RankedPassage>),
@@ -87,6 +91,8 @@ pub struct RankedPassage {
     pub record_id: Option<String>,
     /// Title or nearest heading.
     pub title: String,
+    /// Where in the file it stands.
+    pub place: Option<Place>,
     /// 0..=1, 1 best.
     pub score: f32,
     /// The text, from the store.
@@ -109,7 +115,7 @@ pub struct Source {
     pub file_id: String,
     /// Its name or page title.
     pub name: String,
-    /// Its external URI, or empty.
+    /// Its external URI, with the page of its best passage (`#page=3`) if it has pages; or empty.
     pub url: String,
     /// 0..=1, 1 best.
     pub score: f32,

@@ -13,8 +13,8 @@ use crate::embed::Models;
 use crate::error::{Error, Result};
 use crate::index::Snapshot;
 use crate::model::{
-    Item, ItemMetadata, MemoryKind, MemoryRecord, RankedPassage, Recall, RecallMode, RecallRequest,
-    Source,
+    Item, ItemMetadata, MemoryKind, MemoryRecord, Place, RankedPassage, Recall, RecallMode,
+    RecallRequest, Source,
 };
 use crate::retrieve::{
     Context, Evidence, Query, RankedNo, context, explain, facts, rank, rank_by_similarity,
@@ -215,6 +215,7 @@ fn subgraph(context: Context, seen: &[Evidence]) -> Item {
         file_id: it.text.file_id.clone(),
         record_id: it.text.record_id.clone(),
         title: it.text.title.clone(),
+        place: it.text.place.clone(),
         score: it.ranked.score,
         text: it.text.text.clone(),
     });
@@ -226,12 +227,16 @@ fn subgraph(context: Context, seen: &[Evidence]) -> Item {
 }
 
 fn chunk(evidence: &Evidence) -> Item {
-    let PassageText { url, file_name, text, .. } = &evidence.text;
-    let source = if url.is_empty() { file_name } else { url };
+    let PassageText { url, file_name, place, text, .. } = &evidence.text;
+    let source = if url.is_empty() { file_name.clone() } else { Place::link(place.as_ref(), url) };
     Item {
         content: text.clone(),
         score: evidence.ranked.score,
-        metadata: ItemMetadata::Chunk { source: source.clone(), source_title: file_name.clone() },
+        metadata: ItemMetadata::Chunk {
+            source,
+            source_title: file_name.clone(),
+            place: place.clone(),
+        },
     }
 }
 
@@ -245,7 +250,7 @@ fn sources(seen: &[Evidence]) -> Vec<Source> {
             sources.push(Source {
                 file_id: it.text.file_id.clone(),
                 name: it.text.file_name.clone(),
-                url: it.text.url.clone(),
+                url: Place::link(it.text.place.as_ref(), &it.text.url),
                 score: it.ranked.score,
             });
         }

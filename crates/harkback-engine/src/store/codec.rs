@@ -1,9 +1,10 @@
-//! The only place that knows bytes: vectors as little-endian f16, sentence spans as little-endian `u32` pairs.
+//! The only file that knows bytes: vectors as little-endian f16, sentence spans as little-endian `u32` pairs, places as
+//! JSON.
 
 use half::f16;
 
 use crate::error::{Error, Result};
-use crate::model::Span;
+use crate::model::{Place, Span};
 
 /// f32 values to little-endian f16.
 pub(super) fn encode_vector(values: &[f32]) -> Vec<u8> {
@@ -41,6 +42,16 @@ pub(super) fn decode_spans(bytes: &[u8], text: &str) -> Result<Vec<Span>> {
             Ok(span)
         })
         .collect()
+}
+
+/// A place to its JSON.
+pub(super) fn encode_place(place: &Place) -> String {
+    serde_json::to_string(place).expect("numbers and texts are JSON")
+}
+
+/// JSON to a place.
+pub(super) fn decode_place(json: &str) -> Result<Place> {
+    serde_json::from_str(json).map_err(|e| Error::Corrupt(format!("a passage's place: {e}")))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::*;
 use crate::model::{
     AccountId, FileId, FileType, Ingestion, IngestionStatus, Job, MemoryId, MemoryKind,
-    MemoryRecord, Micros, NewFile, Sample,
+    MemoryRecord, Micros, NewFile, Passage, Place, Sample, Span,
 };
 
 const ACCOUNT: AccountId = AccountId(Uuid::from_u128(1));
@@ -377,4 +377,47 @@ async fn vectors_are_outdated_when_a_ready_file_has_another_model_s() {
     assert_eq!(n_outdated("bge").await, 1, "made in lexical mode");
     f.start(2, Some("bge")).await;
     assert_eq!(n_outdated("bge").await, 0, "asked for already");
+}
+
+#[tokio::test]
+async fn a_passage_keeps_its_place() {
+    let fixture = Fixture::new().await;
+    let sample = fixture.add(1).await;
+    fixture.start(1, None).await;
+    let job = fixture.claim(1, 2 * SECOND).await.unwrap();
+    let version_id = Uuid::from_u128(9);
+    let places = [
+        Some(Place::Page(3)),
+        Some(Place::Sheet("Prices \"a\"".into())),
+        Some(Place::Seconds(0)),
+        None,
+    ];
+    let batch: Vec<StagedPassage> = (0..)
+        .zip(&places)
+        .map(|(seq, place)| StagedPassage {
+            seq,
+            passage: Passage {
+                record_id: None,
+                title: "T".into(),
+                place: place.clone(),
+                text: "x".into(),
+                sentences: vec![Span { start: 0, end: 1 }],
+            },
+            n_tokens: 1,
+            vector: None,
+        })
+        .collect();
+    fixture.store.stage_passages(MEMORY, version_id, &batch).await.unwrap();
+    let version = StagedVersion {
+        version_id,
+        sha256: vec![1],
+        model_id: None,
+        n_passages: 4,
+        n_sentences: 4,
+    };
+    assert!(fixture.store.publish_sample(&job, &sample, &version, 2 * SECOND).await.unwrap());
+    let keys: Vec<PassageKey> =
+        (0..4).map(|seq| PassageKey { file_id: sample.file_id, version_id, seq }).collect();
+    let texts = fixture.store.passage_texts(MEMORY, &keys).await.unwrap();
+    assert_eq!(texts.into_iter().map(|it| it.place).collect::<Vec<_>>(), places);
 }

@@ -109,6 +109,7 @@ impl Store {
 /// Version, name and statements; released ones never change.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "init", include_str!("migrations/0001_init.sql")),
+    (2, "passage place", include_str!("migrations/0002_passage_place.sql")),
     (4, "receipts and reuse", include_str!("migrations/0004_receipts_and_reuse.sql")),
 ];
 

@@ -6,10 +6,12 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::Store;
-use super::codec::{decode_spans, decode_vector, encode_spans, encode_vector};
+use super::codec::{
+    decode_place, decode_spans, decode_vector, encode_place, encode_spans, encode_vector,
+};
 use super::jobs::check_lease;
 use crate::error::Result;
-use crate::model::{FileId, Job, MemoryId, Passage, Span};
+use crate::model::{FileId, Job, MemoryId, Passage, Place, Span};
 
 /// A passage as it is staged.
 #[derive(Clone, Debug)]
@@ -79,6 +81,8 @@ pub(crate) struct PassageText {
     pub(crate) record_id: Option<String>,
     /// Title or nearest heading.
     pub(crate) title: String,
+    /// Where in the file it stands.
+    pub(crate) place: Option<Place>,
     /// The text.
     pub(crate) text: String,
     /// Its sentences.
@@ -88,7 +92,7 @@ pub(crate) struct PassageText {
 }
 
 const INSERT: &str = "INSERT INTO passage (memory_id, version_id, seq, record_id, title, text, n_tokens, sentence_spans, \
-     vector, text_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+     vector, text_hash, place) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
 const REUSABLE: &str = "SELECT j.key AS asked, (SELECT vector FROM passage WHERE memory_id = $1 AND version_id = $2 \
      AND text_hash = unhex(j.value) AND vector IS NOT NULL LIMIT 1) AS vector FROM json_each($3) j ORDER BY j.key";
@@ -98,8 +102,8 @@ const ACTIVE: &str = "SELECT s.file_id, p.version_id, p.seq, p.title, p.text, p.
      WHERE s.memory_id = $1 ORDER BY s.created_at, s.file_id, p.seq";
 
 /// The joins keep this order (`CROSS JOIN` forbids SQLite another one): a look-up by primary key each.
-const TEXTS: &str = "SELECT j.key AS asked, f.id, f.name, f.external_uri, p.record_id, p.title, p.text, p.sentence_spans, \
-     p.n_tokens FROM json_each($2) j CROSS JOIN sample s CROSS JOIN passage p CROSS JOIN file f \
+const TEXTS: &str = "SELECT j.key AS asked, f.id, f.name, f.external_uri, p.record_id, p.title, p.place, p.text, \
+     p.sentence_spans, p.n_tokens FROM json_each($2) j CROSS JOIN sample s CROSS JOIN passage p CROSS JOIN file f \
      WHERE s.memory_id = $1 AND s.file_id = unhex(j.value ->> 0) AND s.active_version = unhex(j.value ->> 1) \
      AND p.memory_id = $1 AND p.version_id = s.active_version AND p.seq = CAST(j.value ->> 2 AS INTEGER) \
      AND f.account_id = s.account_id AND f.file_id = s.file_id ORDER BY j.key";
@@ -155,6 +159,7 @@ impl Store {
                 .bind(encode_spans(&it.passage.sentences))
                 .bind(it.vector.as_ref().map(|it| encode_vector(&it.values)))
                 .bind(it.vector.as_ref().map(|it| &it.text[..]))
+                .bind(it.passage.place.as_ref().map(encode_place))
                 .execute(&mut *tx)
                 .await?;
         }
@@ -250,6 +255,7 @@ fn active_passage(row: &SqliteRow) -> Result<ActivePassage> {
 
 fn passage_text(row: &SqliteRow) -> Result<PassageText> {
     let text: String = row.try_get("text")?;
+    let place: Option<&str> = row.try_get("place")?;
     Ok(PassageText {
         asked: row.try_get::<i64, _>("asked")? as usize,
         file_id: row.try_get("id")?,
@@ -257,6 +263,7 @@ fn passage_text(row: &SqliteRow) -> Result<PassageText> {
         url: row.try_get::<Option<String>, _>("external_uri")?.unwrap_or_default(),
         record_id: row.try_get("record_id")?,
         title: row.try_get("title")?,
+        place: place.map(decode_place).transpose()?,
         sentences: decode_spans(row.try_get("sentence_spans")?, &text)?,
         text,
         n_tokens: row.try_get("n_tokens")?,

@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::response::{AppendHeaders, IntoResponse};
 use harkback_engine::model::{
-    Fact, Item, ItemMetadata, MemoryKind, RankedPassage, Recall, RecallMode, RecallRequest, Source,
+    Fact, Item, ItemMetadata, MemoryKind, Place, RankedPassage, Recall, RecallMode, RecallRequest,
+    Source,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -77,6 +78,8 @@ pub enum MetadataBody {
         source: String,
         #[serde(rename = "sourceTitle")]
         source_title: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        place: Option<PlaceBody>,
     },
     Passages {
         passages: Vec<PassageBody>,
@@ -94,9 +97,28 @@ pub struct PassageBody {
     #[schema(required = true)]
     record_id: Option<String>,
     title: String,
+    /// Where in the file it stands, null in files without pages, slides, sheets or chapters.
+    #[schema(required = true)]
+    place: Option<PlaceBody>,
     /// 0 to 1, 1 is best.
     score: f32,
     text: String,
+}
+
+/// Where in its file a text stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PlaceBody {
+    /// From 1.
+    Page(u32),
+    /// From 1.
+    Slide(u32),
+    /// The sheet's name.
+    Sheet(String),
+    /// The chapter's name.
+    Chapter(String),
+    /// Seconds from the beginning of a recording.
+    Seconds(u32),
 }
 
 /// A single sentence that the sources support.
@@ -114,7 +136,7 @@ pub struct FactBody {
 pub struct SourceBody {
     id: String,
     name: String,
-    /// External URI, or empty.
+    /// External URI, or empty; with `#page=N` of the best passage if the file has pages.
     url: String,
     /// 0 to 1, 1 is best.
     score: f32,
@@ -253,8 +275,8 @@ impl MetadataBody {
     fn of(metadata: ItemMetadata) -> Option<Self> {
         match metadata {
             ItemMetadata::None => None,
-            ItemMetadata::Chunk { source, source_title } => {
-                Some(Self::Chunk { source, source_title })
+            ItemMetadata::Chunk { source, source_title, place } => {
+                Some(Self::Chunk { source, source_title, place: place.map(PlaceBody::from) })
             }
             ItemMetadata::Passages(passages) => Some(Self::Passages {
                 passages: passages.into_iter().map(PassageBody::from).collect(),
@@ -270,8 +292,21 @@ impl From<RankedPassage> for PassageBody {
             file_id: it.file_id,
             record_id: it.record_id,
             title: it.title,
+            place: it.place.map(PlaceBody::from),
             score: it.score,
             text: it.text,
+        }
+    }
+}
+
+impl From<Place> for PlaceBody {
+    fn from(it: Place) -> Self {
+        match it {
+            Place::Page(page) => Self::Page(page),
+            Place::Slide(slide) => Self::Slide(slide),
+            Place::Sheet(name) => Self::Sheet(name),
+            Place::Chapter(name) => Self::Chapter(name),
+            Place::Seconds(seconds) => Self::Seconds(seconds),
         }
     }
 }

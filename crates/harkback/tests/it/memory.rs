@@ -83,7 +83,7 @@ async fn a_graph_memory_answers_with_a_subgraph_and_its_passages() {
         assert_eq!(passage["rank"], nth + 1);
         let mut keys: Vec<_> = passage.as_object().unwrap().keys().cloned().collect();
         keys.sort();
-        assert_eq!(keys, ["fileID", "rank", "recordID", "score", "text", "title"]);
+        assert_eq!(keys, ["fileID", "place", "rank", "recordID", "score", "text", "title"]);
     }
     let source = &answer["sources"][0];
     assert_eq!((source.text("name"), source.text("url")), ("library.md".into(), String::new()));

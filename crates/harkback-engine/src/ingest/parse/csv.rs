@@ -29,7 +29,7 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
         last_row = row.position().cloned();
         let title = title_of(&row, title_column).unwrap_or_else(|| file_title.clone());
         let text = record_text(&columns, &row);
-        if emit(Document { record_id: None, title, text }).is_break() {
+        if emit(Document { record_id: None, title, place: None, text }).is_break() {
             return Ok(());
         }
     }

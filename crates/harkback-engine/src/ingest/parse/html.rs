@@ -28,7 +28,7 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
         _ if !page_title.is_empty() => page_title,
         _ => title_of_name(input.name),
     };
-    let _stop = emit(Document { record_id: None, title, text });
+    let _stop = emit(Document { record_id: None, title, place: None, text });
     Ok(())
 }
 

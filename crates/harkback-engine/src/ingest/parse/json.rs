@@ -77,7 +77,7 @@ pub(super) fn document(node: Node, file_title: &str) -> Result<Document, ParseEr
         let mut text = String::new();
         push_node(&mut text, "", &node);
         text.truncate(text.trim_end().len());
-        return Ok(Document { record_id: None, title: file_title.to_owned(), text });
+        return Ok(Document { record_id: None, title: file_title.to_owned(), place: None, text });
     };
     let record_id =
         member(&members, "_id").or_else(|| member(&members, "id")).and_then(Node::as_str);
@@ -109,7 +109,12 @@ pub(super) fn document(node: Node, file_title: &str) -> Result<Document, ParseEr
         // Corpora have records that are a title only.
         text = title.clone().unwrap_or_default();
     }
-    Ok(Document { record_id, title: title.unwrap_or_else(|| file_title.to_owned()), text })
+    Ok(Document {
+        record_id,
+        title: title.unwrap_or_else(|| file_title.to_owned()),
+        place: None,
+        text,
+    })
 }
 
 /// Whether a value can name a record: short, with a letter in it, not a link.

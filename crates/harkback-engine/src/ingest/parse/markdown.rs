@@ -17,7 +17,7 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
     let front_title = reader.front_title;
     let (heading, text) = reader.prose.finish();
     let title = front_title.or(heading).unwrap_or_else(|| title_of_name(input.name));
-    let _stop = emit(Document { record_id: None, title, text });
+    let _stop = emit(Document { record_id: None, title, place: None, text });
     Ok(())
 }
 

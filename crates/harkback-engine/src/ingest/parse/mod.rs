@@ -30,7 +30,7 @@ mod tests;
 
 use std::ops::ControlFlow;
 
-use crate::model::Document;
+use crate::model::{Document, Place};
 
 /// A file as it arrives.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,8 @@ pub(crate) struct ParseError(String);
 /// Takes documents one by one; `Break` stops the parser, which then answers `Ok`.
 pub(crate) type Emit<'a> = dyn FnMut(Document) -> ControlFlow<()> + 'a;
 
-/// Reads a file and emits its documents in order: one for a prose file, one a record for CSV, JSON arrays and JSON Lines.
+/// Reads a file and emits its documents in order: one for a prose file, one a page, slide, sheet or chapter
+/// where it has them, one a record for CSV, JSON arrays and JSON Lines.
 ///
 /// Emitted texts are never blank. Documents may have been emitted before an error is found; the caller drops them.
 ///
@@ -77,6 +78,9 @@ pub(crate) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
             return ControlFlow::Continue(());
         }
         document.title = shorten(&document.title, MAX_TITLE_CHARS);
+        if let Some(Place::Sheet(name) | Place::Chapter(name)) = &mut document.place {
+            *name = shorten(name, MAX_TITLE_CHARS);
+        }
         n_documents += 1;
         emit(document)
     })?;

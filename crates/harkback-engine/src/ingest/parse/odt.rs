@@ -46,7 +46,7 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
     let (heading, text) = reader.finish();
     let title = metadata::title(title, heading, input.name);
     let (ControlFlow::Continue(()) | ControlFlow::Break(())) =
-        emit(Document { record_id: None, title, text });
+        emit(Document { record_id: None, title, place: None, text });
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::{Emit, collapse, json, shorten, title_of_name};
-use crate::model::Document;
+use crate::model::{Document, Place};
 
 /// One sheet in the making. Rows come in order; what is held is bounded.
 pub(super) struct Rows<'a> {
@@ -97,7 +97,7 @@ impl<'a> Rows<'a> {
             }
         }
         let title = self.record_title(row).unwrap_or_else(|| self.title());
-        Document { record_id: None, title, text }
+        Document { record_id: None, title, place: self.place(), text }
     }
 
     /// What the name column says, else the first column if that holds words.
@@ -118,6 +118,10 @@ impl<'a> Rows<'a> {
                 .contains(&stem)
                 || stem.is_empty();
         if is_default { title_of_name(self.file_title) } else { self.sheet.to_owned() }
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(Place::Sheet(self.sheet.to_owned()))
     }
 
     fn push_line(&mut self, row: &[Cell], emit: &mut Emit<'_>) -> ControlFlow<()> {
@@ -141,7 +145,12 @@ impl<'a> Rows<'a> {
         if text.trim().is_empty() {
             return ControlFlow::Continue(());
         }
-        emit(Document { record_id: None, title: self.title(), text: text.trim_end().to_owned() })
+        emit(Document {
+            record_id: None,
+            title: self.title(),
+            place: self.place(),
+            text: text.trim_end().to_owned(),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::collapse;
 use super::prose::Prose;
-use crate::model::Document;
+use crate::model::{Document, Place};
 
 /// A slide in the making.
 #[derive(Debug, Default)]
@@ -36,6 +36,7 @@ impl Slide {
         Some(Document {
             record_id: None,
             title: presentation.to_owned(),
+            place: Some(Place::Slide(self.number)),
             text: blocks.join("\n\n"),
         })
     }

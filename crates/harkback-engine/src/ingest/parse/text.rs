@@ -10,7 +10,7 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
     let text = unwrap_lines(&encoding::decode(input.bytes, None)?);
     let title = first_line_as_title(&text).map_or_else(|| title_of_name(input.name), str::to_owned);
     let (ControlFlow::Continue(()) | ControlFlow::Break(())) =
-        emit(Document { record_id: None, title, text });
+        emit(Document { record_id: None, title, place: None, text });
     Ok(())
 }
 

@@ -31,7 +31,7 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
     reader.read(&decode(&body, "word/document.xml")?)?;
     let (heading, text) = reader.finish();
     let title = metadata::title(properties.as_deref(), heading, input.name);
-    let _stop = emit(Document { record_id: None, title, text });
+    let _stop = emit(Document { record_id: None, title, place: None, text });
     Ok(())
 }
 
