@@ -4,11 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::blobs::Blobs;
 use crate::embed::Models;
 use crate::error::Result;
+use crate::index::Snapshot;
 use crate::ingest::Ingest;
-use crate::model::{FileId, Job, MemoryId, MemoryRecord, Micros, Recall, RecallRequest};
+use crate::model::{FileRecord, Job, MemoryRecord, Micros, Recall, RecallRequest, Receipt};
 use crate::recall::{self, Deadline};
 use crate::resident::{MAX_BYTES, Residents};
 use crate::store::{Finish, Progress, Store};
@@ -89,26 +92,93 @@ impl Memory {
         }
     }
 
-    /// Takes a file and all that was derived from it out of a memory, before it returns. False if it was not in it.
+    /// Takes a file and all that was derived from it out of a memory, before it returns. `None` if it was not in it.
     ///
     /// # Errors
     /// If the store fails; nothing is half done then.
     pub async fn forget_file(
         &self,
         record: &MemoryRecord,
-        file: FileId,
+        file: &FileRecord,
+        receipt_id: Uuid,
         now: Micros,
-    ) -> Result<bool> {
-        let was_in = self.store.remove_sample(record.memory_id, file, now).await?;
-        if was_in {
-            self.residents.rebuild_if_resident(record.memory_id).await?;
-        }
-        Ok(was_in)
+    ) -> Result<Option<Receipt>> {
+        let before = self.residents.last(record.memory_id);
+        let removed = self.store.remove_sample(record.memory_id, file, receipt_id, now).await?;
+        let Some(mut receipt) = removed else { return Ok(None) };
+        self.rebuild_after(&mut receipt, vec![before]).await?;
+        Ok(Some(receipt))
     }
 
-    /// Drops what is held in RAM of a memory that the store no longer has.
-    pub fn drop_memory(&self, memory: MemoryId) {
-        self.residents.drop_memory(memory);
+    /// Deletes a file, takes it and all that was derived from it out of every memory, and deletes its bytes if no other
+    /// file has them, before it returns. `None` if it is gone already.
+    ///
+    /// # Errors
+    /// If the store or the disk fails. Bytes that could not be deleted then belong to nobody, and the sweep takes them.
+    pub async fn delete_file(
+        &self,
+        file: &FileRecord,
+        receipt_id: Uuid,
+        now: Micros,
+    ) -> Result<Option<Receipt>> {
+        let deleted = self.store.delete_file(file, receipt_id, now).await?;
+        let Some((mut receipt, unused)) = deleted else { return Ok(None) };
+        if let Some(key) = unused {
+            self.blobs.delete(&key).await?;
+        }
+        let before = receipt.memories.iter().map(|it| self.residents.last(it.memory_id)).collect();
+        self.rebuild_after(&mut receipt, before).await?;
+        Ok(Some(receipt))
+    }
+
+    /// Deletes a memory with everything derived in it; the files stay. `None` if it is gone already.
+    ///
+    /// # Errors
+    /// If the store fails; nothing is half done then.
+    pub async fn delete_memory(
+        &self,
+        record: &MemoryRecord,
+        receipt_id: Uuid,
+        now: Micros,
+    ) -> Result<Option<Receipt>> {
+        let before = self.residents.last(record.memory_id);
+        let deleted = self.store.delete_memory(record, receipt_id, now).await?;
+        self.residents.drop_memory(record.memory_id);
+        let Some(mut receipt) = deleted else { return Ok(None) };
+        if let Some(before) = before.filter(|it| receipt.memories[0].rev == it.rev) {
+            receipt.counts.entities = Some(before.n_entities() as i64);
+            receipt.counts.relations = Some(before.n_relations() as i64);
+            self.store.complete_receipt(&receipt).await?;
+        }
+        Ok(Some(receipt))
+    }
+
+    /// Builds the indexes of a deletion's memories anew where they are in RAM. Where each was of the revision just before
+    /// the deletion and is of the one just after it now, the difference of their graphs is the deletion's.
+    async fn rebuild_after(
+        &self,
+        receipt: &mut Receipt,
+        before: Vec<Option<Arc<Snapshot>>>,
+    ) -> Result<()> {
+        let (mut n_entities, mut n_relations, mut is_known) = (0, 0, true);
+        for (revision, before) in receipt.memories.iter().zip(before) {
+            let after = self.residents.rebuild_if_resident(revision.memory_id).await?;
+            match (before, after) {
+                (Some(before), Some(after))
+                    if before.rev + 1 == revision.rev && after.rev == revision.rev =>
+                {
+                    n_entities += before.n_entities() as i64 - after.n_entities() as i64;
+                    n_relations += before.n_relations() as i64 - after.n_relations() as i64;
+                }
+                _ => is_known = false,
+            }
+        }
+        if is_known && !receipt.memories.is_empty() {
+            receipt.counts.entities = Some(n_entities);
+            receipt.counts.relations = Some(n_relations);
+            self.store.complete_receipt(receipt).await?;
+        }
+        Ok(())
     }
 
     /// Builds a memory's index before the first question asks for it.

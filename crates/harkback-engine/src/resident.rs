@@ -77,11 +77,12 @@ impl Residents {
     }
 
     /// Rebuilds the snapshot if there is one.
-    pub(crate) async fn rebuild_if_resident(&self, memory: MemoryId) -> Result<()> {
-        if self.slot(memory).snapshot.load().is_some() {
-            self.rebuild(memory).await?;
-        }
-        Ok(())
+    pub(crate) async fn rebuild_if_resident(
+        &self,
+        memory: MemoryId,
+    ) -> Result<Option<Arc<Snapshot>>> {
+        let is_resident = self.slot(memory).snapshot.load().is_some();
+        if is_resident { self.rebuild(memory).await.map(Some) } else { Ok(None) }
     }
 
     /// Says that files of a memory are being ingested.

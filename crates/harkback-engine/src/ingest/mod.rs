@@ -104,7 +104,7 @@ impl Ingest<'_> {
         let working = spawn_blocking(move || work.run(&sender));
         let mut progress = Progress { n_staged: Some(i64::from(n_staged)), ..Progress::default() };
         while let Some(batch) = batches.recv().await {
-            self.store.stage_passages(sample.memory_id, version_id, &batch).await?;
+            self.store.stage_passages(sample, version_id, &batch).await?;
             let n_staged = progress.n_staged.unwrap_or(0) + batch.len() as i64;
             // How many passages the file will have is not known before its end, so `n_parsed` says nothing yet.
             progress = Progress { n_staged: Some(n_staged), ..progress };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Micros};
+use super::{AccountId, Micros, Receipt};
 
 /// A person who talks to the caller's agent.
 #[derive(Clone, Debug)]
@@ -56,10 +56,10 @@ pub struct Session {
 }
 
 /// What became of the wish to delete a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionDeletion {
     /// It is deleted now.
-    Done,
+    Done(Box<Receipt>),
     /// It was deleted before; nothing changed.
     DoneBefore,
 }

@@ -8,6 +8,7 @@ mod ids;
 mod memory;
 mod page;
 mod recall;
+mod receipt;
 
 pub use account::{Account, ApiKey};
 pub use conversation::{
@@ -24,3 +25,4 @@ pub use recall::{
     ExplainedEntity, ExplainedPassage, ExplainedSignal, Explanation, Fact, Item, ItemMetadata,
     PathStep, RankedPassage, Recall, RecallMode, RecallRequest, Source,
 };
+pub use receipt::{DeletedCounts, DeletionKind, Extent, MemoryRevision, Receipt};

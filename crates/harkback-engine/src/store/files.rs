@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use super::Store;
 use super::page::{Listing, PageKey, fetch_page};
+use super::receipts::write_receipt;
 use super::samples::{outdate_samples, remove_sample};
 use crate::error::{Error, Result};
 use crate::model::{
-    AccountId, Cursor, FileId, FileRecord, FileType, MemoryId, MemoryKind, Micros, NewFile, Owned,
-    Page, PageRequest, Upload,
+    AccountId, Cursor, DeletedCounts, DeletionKind, FileId, FileRecord, FileType, MemoryId,
+    MemoryKind, Micros, NewFile, Owned, Page, PageRequest, Receipt, Upload,
 };
 
 /// A change of a file; `None` leaves a part as it is.
@@ -182,7 +183,8 @@ impl Store {
             .execute(&mut *tx)
             .await?;
             outdate_samples(&mut tx, file.file_id, content.sample_id, now).await?;
-            unused = drop_unused_upload(&mut tx, file.account_id, file.blob_key.as_deref()).await?;
+            let former = file.blob_key.as_deref();
+            unused = drop_unused_upload(&mut tx, file.account_id, former).await?.map(|it| it.0);
         }
         let updated = sqlx::query(
             "UPDATE file SET name = COALESCE($3, name), updated_at = $4
@@ -259,29 +261,51 @@ impl Store {
         fetch_page(&self.reader, &listing, request).await
     }
 
-    /// Deletes a file, takes it out of every memory, and returns the key of its bytes if nothing else uses them: they
-    /// can be deleted now, and no file can be made of them any more.
+    /// Deletes a file, takes it out of every memory, and returns the receipt with the key of its bytes if nothing else uses
+    /// them: they can be deleted now, and no file can be made of them any more. `None` if the file is gone already.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn delete_file(&self, file: &FileRecord, now: Micros) -> Result<Option<String>> {
+    pub async fn delete_file(
+        &self,
+        file: &FileRecord,
+        receipt_id: Uuid,
+        now: Micros,
+    ) -> Result<Option<(Receipt, Option<String>)>> {
         let mut tx = self.begin().await?;
+        let deleted: Option<Option<String>> = sqlx::query_scalar(
+            "DELETE FROM file WHERE account_id = $1 AND file_id = $2 RETURNING blob_key",
+        )
+        .bind(file.account_id.0)
+        .bind(file.file_id.0)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(blob_key) = deleted else { return Ok(None) };
+        let mut receipt = Receipt {
+            account_id: file.account_id,
+            receipt_id,
+            kind: DeletionKind::File,
+            subject_id: file.id.clone(),
+            memories: Vec::new(),
+            counts: DeletedCounts { files: 1, ..DeletedCounts::default() },
+            created_at: now,
+        };
         let memories: Vec<Uuid> =
             sqlx::query_scalar("SELECT memory_id FROM sample WHERE file_id = $1")
                 .bind(file.file_id.0)
                 .fetch_all(&mut *tx)
                 .await?;
         for memory_id in memories {
-            remove_sample(&mut tx, MemoryId(memory_id), file.file_id, now).await?;
+            remove_sample(&mut tx, MemoryId(memory_id), file.file_id, &mut receipt).await?;
         }
-        sqlx::query("DELETE FROM file WHERE account_id = $1 AND file_id = $2")
-            .bind(file.account_id.0)
-            .bind(file.file_id.0)
-            .execute(&mut *tx)
-            .await?;
-        let unused = drop_unused_upload(&mut tx, file.account_id, file.blob_key.as_deref()).await?;
+        let unused = drop_unused_upload(&mut tx, file.account_id, blob_key.as_deref()).await?;
+        if let Some((_, size)) = unused {
+            receipt.counts.blobs = 1;
+            receipt.counts.blob_bytes = size;
+        }
+        write_receipt(&mut tx, &receipt).await?;
         tx.commit().await?;
-        Ok(unused)
+        Ok(Some((receipt, unused.map(|it| it.0))))
     }
 
     /// The first memory that a file was put into, if it is in any.
@@ -341,16 +365,16 @@ impl Store {
     }
 }
 
-/// Drops the upload of that key if no file is made of it, and returns the key of its bytes then.
+/// Drops the upload of that key if no file is made of it, and returns key and size of its bytes then.
 async fn drop_unused_upload(
     tx: &mut SqliteConnection,
     account_id: AccountId,
     key: Option<&str>,
-) -> Result<Option<String>> {
-    sqlx::query_scalar(
+) -> Result<Option<(String, i64)>> {
+    sqlx::query_as(
         "DELETE FROM upload WHERE key = $2 AND account_id = $1
            AND NOT EXISTS (SELECT 1 FROM file WHERE account_id = $1 AND blob_key = $2)
-         RETURNING key",
+         RETURNING key, COALESCE(size, 0)",
     )
     .bind(account_id.0)
     .bind(key)

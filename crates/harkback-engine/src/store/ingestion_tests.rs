@@ -100,6 +100,14 @@ impl Fixture {
         .unwrap();
     }
 
+    /// Takes a file out of the memory; whether it was in.
+    async fn remove(&self, sample: &Sample) -> bool {
+        let file = self.store.file(ACCOUNT, sample.file_id).await.unwrap().unwrap();
+        let receipt_id = Uuid::from_u128(500 + sample.file_id.0.as_u128());
+        let receipt = self.store.remove_sample(MEMORY, &file, receipt_id, SECOND).await.unwrap();
+        receipt.is_some()
+    }
+
     async fn n_passages(&self) -> i64 {
         sqlx::query_scalar("SELECT COUNT(*) FROM passage")
             .fetch_one(&self.store.reader)
@@ -306,9 +314,9 @@ async fn what_leaves_a_memory_leaves_nothing_behind() {
     f.store.begin_batch(&job, SECOND).await.unwrap();
     f.publish(&job, &samples[0], 1).await.unwrap();
     f.publish(&job, &samples[1], 2).await.unwrap();
-    assert!(f.store.remove_sample(MEMORY, samples[0].file_id, SECOND).await.unwrap());
-    assert!(!f.store.remove_sample(MEMORY, samples[0].file_id, SECOND).await.unwrap());
-    assert!(f.store.remove_sample(MEMORY, samples[2].file_id, SECOND).await.unwrap());
+    assert!(f.remove(&samples[0]).await);
+    assert!(!f.remove(&samples[0]).await);
+    assert!(f.remove(&samples[2]).await);
     assert!(
         !f.publish(&job, &samples[2], 3).await.unwrap(),
         "it was taken out while it was in work"
@@ -324,12 +332,16 @@ async fn what_leaves_a_memory_leaves_nothing_behind() {
         f.store.extracted_text(file.file_id, 99).await.unwrap().unwrap().text,
         "Anna lives in Bern."
     );
-    f.store.delete_file(&file, SECOND).await.unwrap();
+    let (receipt, unused) =
+        f.store.delete_file(&file, Uuid::from_u128(8), SECOND).await.unwrap().unwrap();
+    assert_eq!((receipt.counts.files, receipt.counts.samples, receipt.counts.passages), (1, 1, 1));
+    assert_eq!(unused, None);
     assert_eq!(f.n_passages().await, 0);
     assert!(f.store.samples_of_memory(MEMORY).await.unwrap().is_empty());
 
-    assert!(f.store.delete_memory(ACCOUNT, MEMORY).await.unwrap());
-    assert!(!f.store.delete_memory(ACCOUNT, MEMORY).await.unwrap());
+    let id = Uuid::from_u128(9);
+    assert!(f.store.delete_memory(&f.record, id, SECOND).await.unwrap().is_some());
+    assert!(f.store.delete_memory(&f.record, id, SECOND).await.unwrap().is_none());
     assert!(f.store.deliveries_of_memory(MEMORY).await.unwrap().is_empty());
 }
 
@@ -407,7 +419,7 @@ async fn a_passage_keeps_its_place() {
             vector: None,
         })
         .collect();
-    fixture.store.stage_passages(MEMORY, version_id, &batch).await.unwrap();
+    fixture.store.stage_passages(&sample, version_id, &batch).await.unwrap();
     let version = StagedVersion {
         version_id,
         sha256: vec![1],

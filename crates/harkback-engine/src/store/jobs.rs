@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::Store;
 use super::deliveries::{Event, announce};
 use super::ingestions::end_ingestion;
-use super::samples::{announce_if_all_done, drop_unseen_versions, sample};
+use super::samples::{announce_if_all_done, sample};
+use super::versions::drop_unseen_versions;
 use crate::error::{Error, Result};
 use crate::model::{AccountId, IngestionStatus, Job, MemoryId, Micros, Sample};
 
@@ -158,7 +159,7 @@ impl Store {
         end_job(&mut tx, job, "dead", Some(error), now).await?;
         drop_unseen_versions(&mut tx, job.memory_id).await?;
         sqlx::query(
-            "UPDATE sample SET state = 'failed', reason = $2, updated_at = $3
+            "UPDATE sample SET state = 'failed', reason = $2, staged_version = NULL, updated_at = $3
              WHERE memory_id = $1 AND state = 'processing'",
         )
         .bind(job.memory_id.0)

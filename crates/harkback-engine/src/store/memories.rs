@@ -6,10 +6,12 @@ use uuid::Uuid;
 
 use super::Store;
 use super::page::{Listing, PageKey, fetch_page};
+use super::receipts::write_receipt;
+use super::versions::count_passages;
 use crate::error::{Error, Result};
 use crate::model::{
-    AccountId, Cursor, MemoryId, MemoryKind, MemoryRecord, Micros, Ontology, Owned, Page,
-    PageRequest,
+    AccountId, Cursor, DeletedCounts, DeletionKind, MemoryId, MemoryKind, MemoryRecord,
+    MemoryRevision, Micros, Ontology, Owned, Page, PageRequest, Receipt,
 };
 
 /// A change of a memory's settings; `None` leaves one as it is.
@@ -180,31 +182,52 @@ impl Store {
     }
 
     /// Deletes a memory with everything derived in it, its jobs and its webhook deliveries; the files stay. A worker on
-    /// it loses its lease. False if the account has none of that id.
+    /// it loses its lease. `None` if it is gone already.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn delete_memory(&self, account_id: AccountId, memory_id: MemoryId) -> Result<bool> {
+    pub async fn delete_memory(
+        &self,
+        record: &MemoryRecord,
+        receipt_id: Uuid,
+        now: Micros,
+    ) -> Result<Option<Receipt>> {
+        let memory_id = record.memory_id;
         let mut tx = self.begin().await?;
-        let done = sqlx::query("DELETE FROM memory WHERE account_id = $1 AND memory_id = $2")
-            .bind(account_id.0)
-            .bind(memory_id.0)
-            .execute(&mut *tx)
-            .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        for statement in [
+        let rev: Option<i64> = sqlx::query_scalar(
+            "DELETE FROM memory WHERE account_id = $1 AND memory_id = $2 RETURNING rev",
+        )
+        .bind(record.account_id.0)
+        .bind(memory_id.0)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(rev) = rev else { return Ok(None) };
+        let mut counts = DeletedCounts { memories: 1, ..DeletedCounts::default() };
+        count_passages(&mut tx, memory_id, None, &mut counts).await?;
+        let mut deleted = [0; 5];
+        for (n, statement) in deleted.iter_mut().zip([
+            "DELETE FROM sample WHERE memory_id = $1",
             "DELETE FROM job WHERE memory_id = $1",
             "DELETE FROM delivery WHERE memory_id = $1",
             "DELETE FROM ingestion WHERE memory_id = $1",
-            "DELETE FROM sample WHERE memory_id = $1",
             "DELETE FROM passage WHERE memory_id = $1",
-        ] {
-            sqlx::query(statement).bind(memory_id.0).execute(&mut *tx).await?;
+        ]) {
+            let done = sqlx::query(statement).bind(memory_id.0).execute(&mut *tx).await?;
+            *n = done.rows_affected() as i64;
         }
+        [counts.samples, counts.jobs, counts.deliveries, ..] = deleted;
+        let receipt = Receipt {
+            account_id: record.account_id,
+            receipt_id,
+            kind: DeletionKind::Memory,
+            subject_id: memory_id.0.to_string(),
+            memories: vec![MemoryRevision { memory_id, rev }],
+            counts,
+            created_at: now,
+        };
+        write_receipt(&mut tx, &receipt).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(receipt))
     }
 }
 

@@ -98,19 +98,6 @@ impl Store {
             .await?;
         Ok((page, total.unsigned_abs()))
     }
-
-    /// Deletes a message.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn delete_message(&self, account_id: AccountId, id: &str) -> Result<Owned<()>> {
-        let done = sqlx::query("DELETE FROM message WHERE account_id = $1 AND id = $2")
-            .bind(account_id.0)
-            .bind(id)
-            .execute(&self.writer)
-            .await?;
-        self.owned((done.rows_affected() > 0).then_some(()), FOREIGN, account_id, id).await
-    }
 }
 
 const FOREIGN: &str = "SELECT 1 FROM message WHERE id = $1 AND account_id <> $2 LIMIT 1";

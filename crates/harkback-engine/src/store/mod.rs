@@ -6,6 +6,7 @@
 mod accounts;
 mod codec;
 mod deliveries;
+mod erasure;
 mod files;
 mod ingestions;
 mod integrity;
@@ -14,9 +15,11 @@ mod memories;
 mod messages;
 mod page;
 mod passages;
+mod receipts;
 mod samples;
 mod sessions;
 mod users;
+mod versions;
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -58,6 +61,8 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(30))
+            // What was deleted is overwritten, not merely forgotten.
+            .pragma("secure_delete", "ON")
             .pragma("cache_size", "-65536")
             .pragma("mmap_size", "268435456");
         let writer = SqlitePoolOptions::new()

@@ -10,8 +10,9 @@ use super::codec::{
     decode_place, decode_spans, decode_vector, encode_place, encode_spans, encode_vector,
 };
 use super::jobs::check_lease;
+use super::versions::mark_staged;
 use crate::error::Result;
-use crate::model::{FileId, Job, MemoryId, Passage, Place, Span};
+use crate::model::{FileId, Job, MemoryId, Passage, Place, Sample, Span};
 
 /// A passage as it is staged.
 #[derive(Clone, Debug)]
@@ -140,13 +141,19 @@ impl Store {
     }
 
     /// Stages a batch of passages under a version that nobody reads yet.
+    ///
+    /// # Errors
+    /// [`BadInput`](crate::Error::BadInput) if the file was taken out of the memory meanwhile, or has other bytes now;
+    /// otherwise if the database fails.
     pub(crate) async fn stage_passages(
         &self,
-        memory: MemoryId,
+        sample: &Sample,
         version: Uuid,
         batch: &[StagedPassage],
     ) -> Result<()> {
+        let memory = sample.memory_id;
         let mut tx = self.begin().await?;
+        mark_staged(&mut tx, sample, version).await?;
         for it in batch {
             sqlx::query(INSERT)
                 .bind(memory.0)

@@ -1,7 +1,5 @@
 //! SQL of files in memories: which are in, which wait for an ingestion, and what became of each.
 
-use std::collections::HashSet;
-
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
@@ -9,8 +7,13 @@ use uuid::Uuid;
 use super::Store;
 use super::deliveries::{Event, announce};
 use super::jobs::check_lease;
+use super::receipts::write_receipt;
+use super::versions::{count_passages, drop_staged, drop_version};
 use crate::error::{Error, Result};
-use crate::model::{FileId, Job, MemoryId, MemoryRecord, Micros, Sample, SampleState};
+use crate::model::{
+    DeletedCounts, DeletionKind, FileId, FileRecord, Job, MemoryId, MemoryRecord, MemoryRevision,
+    Micros, Receipt, Sample, SampleState,
+};
 
 /// A version of a file that is staged whole and may become visible.
 #[derive(Clone, Debug)]
@@ -93,20 +96,33 @@ impl Store {
         Ok(samples)
     }
 
-    /// Takes a file and all that was derived from it out of a memory. False if it was not in it.
+    /// Takes a file and all that was derived from it out of a memory. `None` if it was not in it.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn remove_sample(
         &self,
         memory_id: MemoryId,
-        file_id: FileId,
+        file: &FileRecord,
+        receipt_id: Uuid,
         now: Micros,
-    ) -> Result<bool> {
+    ) -> Result<Option<Receipt>> {
         let mut tx = self.begin().await?;
-        let removed = remove_sample(&mut tx, memory_id, file_id, now).await?;
+        let mut receipt = Receipt {
+            account_id: file.account_id,
+            receipt_id,
+            kind: DeletionKind::FileInMemory,
+            subject_id: file.id.clone(),
+            memories: Vec::new(),
+            counts: DeletedCounts::default(),
+            created_at: now,
+        };
+        if !remove_sample(&mut tx, memory_id, file.file_id, &mut receipt).await? {
+            return Ok(None);
+        }
+        write_receipt(&mut tx, &receipt).await?;
         tx.commit().await?;
-        Ok(removed)
+        Ok(Some(receipt))
     }
 
     /// All samples of a memory, oldest first.
@@ -191,7 +207,7 @@ impl Store {
             drop_version(&mut tx, sample.memory_id, old).await?;
         }
         sqlx::query(
-            "UPDATE sample SET active_version = $3, content_sha256 = $4, model_id = $5, state = 'ready', reason = NULL,
+            "UPDATE sample SET active_version = $3, staged_version = NULL, content_sha256 = $4, model_id = $5, state = 'ready', reason = NULL,
                                n_passages = $6, n_sentences = $7, updated_at = $8,
                                n_tokens = (SELECT COALESCE(SUM(n_tokens), 0) FROM passage
                                            WHERE memory_id = $1 AND version_id = $3)
@@ -245,8 +261,9 @@ impl Store {
     ) -> Result<()> {
         let mut tx = self.begin().await?;
         check_lease(&mut tx, job).await?;
+        drop_staged(&mut tx, sample).await?;
         let done = sqlx::query(
-            "UPDATE sample SET state = $4, reason = $5, updated_at = $6
+            "UPDATE sample SET state = $4, reason = $5, staged_version = NULL, updated_at = $6
              WHERE memory_id = $1 AND file_id = $2 AND sample_id = $3 AND state = 'processing'",
         )
         .bind(sample.memory_id.0)
@@ -265,25 +282,29 @@ impl Store {
     }
 }
 
-/// Takes one file out of one memory, inside the caller's transaction.
+/// Takes one file out of one memory, inside the caller's transaction, and adds to the receipt what that took. False if it
+/// was not in it.
 pub(super) async fn remove_sample(
     tx: &mut SqliteConnection,
     memory_id: MemoryId,
     file_id: FileId,
-    now: Micros,
+    receipt: &mut Receipt,
 ) -> Result<bool> {
-    let removed: Option<(Option<Uuid>, String)> = sqlx::query_as(
-        "DELETE FROM sample WHERE memory_id = $1 AND file_id = $2 RETURNING active_version, state",
+    let now = receipt.created_at;
+    let removed: Option<(Option<Uuid>, Option<Uuid>, String)> = sqlx::query_as(
+        "DELETE FROM sample WHERE memory_id = $1 AND file_id = $2 RETURNING active_version, staged_version, state",
     )
     .bind(memory_id.0)
     .bind(file_id.0)
     .fetch_optional(&mut *tx)
     .await?;
-    let Some((version, state)) = removed else { return Ok(false) };
-    if let Some(version) = version {
+    let Some((active, staged, state)) = removed else { return Ok(false) };
+    receipt.counts.samples += 1;
+    for version in [active, staged].into_iter().flatten() {
+        count_passages(tx, memory_id, Some(version), &mut receipt.counts).await?;
         drop_version(tx, memory_id, version).await?;
     }
-    bump_rev(tx, memory_id, now).await?;
+    receipt.memories.push(MemoryRevision { memory_id, rev: bump_rev(tx, memory_id, now).await? });
     if state == SampleState::Processing.as_str() {
         sqlx::query(
             "UPDATE ingestion SET n_samples = n_samples - 1, updated_at = $2 WHERE memory_id = $1",
@@ -306,7 +327,14 @@ pub(super) async fn outdate_samples(
     now: Micros,
 ) -> Result<()> {
     sqlx::query(
-        "UPDATE sample SET sample_id = $2, reason = NULL, updated_at = $3,
+        "DELETE FROM passage WHERE (memory_id, version_id) IN
+             (SELECT memory_id, staged_version FROM sample WHERE file_id = $1)",
+    )
+    .bind(file_id.0)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(
+        "UPDATE sample SET sample_id = $2, staged_version = NULL, reason = NULL, updated_at = $3,
                            state = CASE state WHEN 'processing' THEN state ELSE 'pending' END
          WHERE file_id = $1",
     )
@@ -358,57 +386,20 @@ pub(super) async fn announce_if_all_done(
     Ok(())
 }
 
-/// Counts a visible change of a memory.
+/// Counts a visible change of a memory, and returns its revision after it.
 pub(super) async fn bump_rev(
     tx: &mut SqliteConnection,
     memory_id: MemoryId,
     now: Micros,
-) -> Result<()> {
-    sqlx::query("UPDATE memory SET rev = rev + 1, updated_at = $2 WHERE memory_id = $1")
-        .bind(memory_id.0)
-        .bind(now)
-        .execute(tx)
-        .await?;
-    Ok(())
-}
-
-async fn drop_version(
-    tx: &mut SqliteConnection,
-    memory_id: MemoryId,
-    version_id: Uuid,
-) -> Result<()> {
-    sqlx::query("DELETE FROM passage WHERE memory_id = $1 AND version_id = $2")
-        .bind(memory_id.0)
-        .bind(version_id)
-        .execute(tx)
-        .await?;
-    Ok(())
-}
-
-/// Drops what aborted attempts staged: every version of the memory that no sample shows.
-pub(super) async fn drop_unseen_versions(
-    tx: &mut SqliteConnection,
-    memory_id: MemoryId,
-) -> Result<()> {
-    let staged: HashSet<Uuid> =
-        sqlx::query_scalar("SELECT DISTINCT version_id FROM passage WHERE memory_id = $1")
-            .bind(memory_id.0)
-            .fetch_all(&mut *tx)
-            .await?
-            .into_iter()
-            .collect();
-    let seen: HashSet<Uuid> = sqlx::query_scalar(
-        "SELECT active_version FROM sample WHERE memory_id = $1 AND active_version IS NOT NULL",
+) -> Result<i64> {
+    sqlx::query_scalar(
+        "UPDATE memory SET rev = rev + 1, updated_at = $2 WHERE memory_id = $1 RETURNING rev",
     )
     .bind(memory_id.0)
-    .fetch_all(&mut *tx)
-    .await?
-    .into_iter()
-    .collect();
-    for version in staged.difference(&seen) {
-        drop_version(tx, memory_id, *version).await?;
-    }
-    Ok(())
+    .bind(now)
+    .fetch_one(tx)
+    .await
+    .map_err(Error::from)
 }
 
 pub(super) fn sample(row: SqliteRow) -> sqlx::Result<Sample> {

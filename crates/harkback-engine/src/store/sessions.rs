@@ -7,9 +7,7 @@ use sqlx::{QueryBuilder, Row};
 use super::Store;
 use super::page::{Listing, PageKey, fetch_page};
 use crate::error::{Error, Result};
-use crate::model::{
-    AccountId, Cursor, MetadataEntry, Micros, Owned, Page, PageRequest, Session, SessionDeletion,
-};
+use crate::model::{AccountId, Cursor, MetadataEntry, Owned, Page, PageRequest, Session};
 
 impl Store {
     /// Stores a new session.
@@ -74,35 +72,6 @@ impl Store {
             cursor: |it| Cursor { created_at: it.created_at, id: it.id.clone() },
         };
         fetch_page(&self.reader, &listing, request).await
-    }
-
-    /// Soft-deletes a session: it and its messages are no longer listed.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn delete_session(
-        &self,
-        account_id: AccountId,
-        id: &str,
-        now: Micros,
-    ) -> Result<Owned<SessionDeletion>> {
-        let done = sqlx::query(
-            "UPDATE session SET deleted_at = $3, updated_at = $3
-             WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL",
-        )
-        .bind(account_id.0)
-        .bind(id)
-        .bind(now)
-        .execute(&self.writer)
-        .await?;
-        if done.rows_affected() > 0 {
-            return Ok(Owned::Mine(SessionDeletion::Done));
-        }
-        Ok(match self.session(account_id, id).await? {
-            Owned::Mine(_) => Owned::Mine(SessionDeletion::DoneBefore),
-            Owned::Foreign => Owned::Foreign,
-            Owned::Absent => Owned::Absent,
-        })
     }
 }
 

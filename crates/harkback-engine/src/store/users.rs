@@ -66,19 +66,6 @@ impl Store {
         };
         fetch_page(&self.reader, &listing, request).await
     }
-
-    /// Deletes a user. The user's sessions and messages stay.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn delete_user(&self, account_id: AccountId, id: &str) -> Result<Owned<()>> {
-        let done = sqlx::query("DELETE FROM end_user WHERE account_id = $1 AND id = $2")
-            .bind(account_id.0)
-            .bind(id)
-            .execute(&self.writer)
-            .await?;
-        self.owned((done.rows_affected() > 0).then_some(()), FOREIGN, account_id, id).await
-    }
 }
 
 const FOREIGN: &str = "SELECT 1 FROM end_user WHERE id = $1 AND account_id <> $2 LIMIT 1";

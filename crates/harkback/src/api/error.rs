@@ -114,6 +114,8 @@ pub enum Noun {
     Session,
     /// A message.
     Message,
+    /// A receipt.
+    Receipt,
 }
 
 impl Noun {
@@ -125,6 +127,7 @@ impl Noun {
             Self::User => "User",
             Self::Session => "Session",
             Self::Message => "Message",
+            Self::Receipt => "Receipt",
         }
     }
 

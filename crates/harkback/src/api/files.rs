@@ -8,10 +8,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
-use super::envelope::{Created, Deleted, Success, Time, created, deleted, success};
+use super::envelope::{Created, Deleted, Success, Time, created, success};
 use super::error::{ApiError, Errors, Noun, Verb, bad_request, must_be};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
 use super::page::{List, PageParams, PageTokens};
+use super::receipts::{WithReceipt, deleted_with};
 use crate::app::{App, AppState};
 
 const CATEGORIES: [&str; 6] = ["audio", "video", "web", "document", "other", "all"];
@@ -268,20 +269,18 @@ pub async fn update_file(
     operation_id = "delete_file",
     tag = "Files",
     params(("id" = String, Path, description = "The file's id")),
-    responses((status = 200, description = "The file is deleted", body = Deleted), Errors)
+    responses((status = 200, description = "The file is deleted", body = Deleted,
+        headers(("X-Receipt-ID" = String, description = "Id of the receipt that says what was deleted"))), Errors)
 )]
 pub async fn delete_file(
     State(app): State<AppState>,
     caller: Caller,
     id: PathId,
     _: IgnoredBody,
-) -> Result<Json<Deleted>, ApiError> {
+) -> Result<WithReceipt<Deleted>, ApiError> {
     let record = find_file(&app, &caller, &id.of(Noun::File)?, Verb::Delete).await?;
-    // Should the program stop between the two, the sweep finds bytes that no upload stands for.
-    if let Some(key) = app.store.delete_file(&record, app.now()).await? {
-        app.blobs.delete(&key).await?;
-    }
-    Ok(deleted(Noun::File))
+    let receipt = app.memory.delete_file(&record, app.new_id(), app.now()).await?;
+    Ok(deleted_with(&receipt.ok_or_else(|| Noun::File.not_found())?, Noun::File))
 }
 
 /// The caller's file of that id.

@@ -10,10 +10,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
-use super::envelope::{Created, Deleted, Success, Time, created, deleted, success};
+use super::envelope::{Created, Deleted, Success, Time, created, success};
 use super::error::{ApiError, Errors, Noun, Verb, bad_request, must_be, required};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
 use super::page::{List, PageParams, PageTokens};
+use super::receipts::{WithReceipt, deleted_with};
 use crate::app::{App, AppState};
 
 const DEFAULT_CHUNK_SIZE: u32 = 250;
@@ -271,20 +272,18 @@ pub async fn update_memory(
     operation_id = "delete_memory",
     tag = "Memories",
     params(("id" = String, Path, description = "The memory's id")),
-    responses((status = 200, description = "The memory is deleted", body = Deleted), Errors)
+    responses((status = 200, description = "The memory is deleted", body = Deleted,
+        headers(("X-Receipt-ID" = String, description = "Id of the receipt that says what was deleted"))), Errors)
 )]
 pub async fn delete_memory(
     State(app): State<AppState>,
     caller: Caller,
     id: PathId,
     _: IgnoredBody,
-) -> Result<Json<Deleted>, ApiError> {
+) -> Result<WithReceipt<Deleted>, ApiError> {
     let record = find_memory(&app, &caller, &id.of(Noun::Memory)?, Verb::Delete).await?;
-    if !app.store.delete_memory(caller.account_id, record.memory_id).await? {
-        return Err(Noun::Memory.not_found());
-    }
-    app.memory.drop_memory(record.memory_id);
-    Ok(deleted(Noun::Memory))
+    let receipt = app.memory.delete_memory(&record, app.new_id(), app.now()).await?;
+    Ok(deleted_with(&receipt.ok_or_else(|| Noun::Memory.not_found())?, Noun::Memory))
 }
 
 /// The caller's memory of that id.

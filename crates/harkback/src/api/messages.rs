@@ -7,10 +7,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
-use super::envelope::{Created, Deleted, Success, Time, created, deleted, success};
+use super::envelope::{Created, Deleted, Success, Time, created, success};
 use super::error::{ApiError, Errors, Noun, Verb, bad_request, required};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
 use super::page::{List, PageParams, PageTokens};
+use super::receipts::{WithReceipt, deleted_with};
 use crate::app::AppState;
 
 const ROLES: &str = "one of norole, system, assistant, user, function, tool";
@@ -229,16 +230,17 @@ pub async fn list_messages(
     operation_id = "delete_message",
     tag = "Messages",
     params(("id" = String, Path, description = "The message's id")),
-    responses((status = 200, description = "The message is deleted", body = Deleted), Errors),
+    responses((status = 200, description = "The message is deleted", body = Deleted,
+        headers(("X-Receipt-ID" = String, description = "Id of the receipt that says what was deleted"))), Errors),
 )]
 pub async fn delete_message(
     State(app): State<AppState>,
     caller: Caller,
     id: PathId,
     _: IgnoredBody,
-) -> Result<Json<Deleted>, ApiError> {
+) -> Result<WithReceipt<Deleted>, ApiError> {
     let id = id.of(Noun::Message)?;
-    let found = app.store.delete_message(caller.account_id, &id).await?;
-    Noun::Message.mine(found, Verb::Delete)?;
-    Ok(deleted(Noun::Message))
+    let (receipt_id, now) = (app.new_id(), app.now());
+    let found = app.store.delete_message(caller.account_id, &id, receipt_id, now).await?;
+    Ok(deleted_with(&Noun::Message.mine(found, Verb::Delete)?, Noun::Message))
 }

@@ -12,6 +12,7 @@ pub mod memory;
 pub mod messages;
 mod openapi;
 pub mod page;
+pub mod receipts;
 pub mod samples;
 pub mod sessions;
 pub mod uploads;
@@ -72,6 +73,8 @@ fn resources() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::get_message))
         .routes(routes!(messages::list_messages))
         .routes(routes!(messages::delete_message))
+        .routes(routes!(receipts::get_receipt))
+        .routes(routes!(receipts::list_receipts))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_readiness))
         .routes(routes!(health::get_metrics))
@@ -88,6 +91,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .route("/sessions/delete", delete(sessions::delete_session))
         .route("/messages/get", get(messages::get_message))
         .route("/messages/delete", delete(messages::delete_message))
+        .route("/receipts/get", get(receipts::get_receipt))
         .route("/docs", get(openapi::get_docs))
         .route("/docs/{file}", get(openapi::get_docs_file))
 }

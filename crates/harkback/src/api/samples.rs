@@ -16,6 +16,7 @@ use super::error::{ApiError, Errors, Verb, bad_request, must_be, required};
 use super::extract::{Fields, IgnoredBody, Params, checked_id};
 use super::files::find_file;
 use super::memories::find_memory;
+use super::receipts::{WithReceipt, with_receipt};
 use crate::app::AppState;
 
 const MAX_FILES: usize = 1000;
@@ -149,22 +150,22 @@ pub async fn add_files(
         ("memoryID" = String, Query, description = "The memory's id"),
         ("fileID" = String, Query, description = "The file's id"),
     ),
-    responses((status = 200, description = "The file is out", body = Done), Errors)
+    responses((status = 200, description = "The file is out", body = Done,
+        headers(("X-Receipt-ID" = String, description = "Id of the receipt that says what was deleted"))), Errors)
 )]
 pub async fn delete_file_from_memory(
     State(app): State<AppState>,
     caller: Caller,
     params: Params,
     _: IgnoredBody,
-) -> Result<Json<Done>, ApiError> {
+) -> Result<WithReceipt<Done>, ApiError> {
     let memory_id = params.required_id("memoryID", "Memory ID")?;
     let file_id = params.required_id("fileID", "File ID")?;
     let record = find_memory(&app, &caller, &memory_id, Verb::Update).await?;
     let file = find_file(&app, &caller, &file_id, Verb::Access).await?;
-    if !app.memory.forget_file(&record, file.file_id, app.now()).await? {
-        return Err(bad_request("File not found in this memory"));
-    }
-    Ok(Json(Done::new()))
+    let receipt = app.memory.forget_file(&record, &file, app.new_id(), app.now()).await?;
+    let receipt = receipt.ok_or_else(|| bad_request("File not found in this memory"))?;
+    Ok(with_receipt(&receipt, Json(Done::new())))
 }
 
 /// Start the ingestion of a memory's files in the background; unchanged files are not processed again

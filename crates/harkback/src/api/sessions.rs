@@ -8,10 +8,11 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
-use super::envelope::{Created, Deleted, Success, Time, created, deleted, success};
+use super::envelope::{Created, Deleted, Success, Time, created, success};
 use super::error::{ApiError, Errors, Noun, Verb, bad_request, must_be};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
 use super::page::{List, PageParams, PageTokens};
+use super::receipts::{WithReceipt, deleted_with, extent};
 use crate::app::AppState;
 
 /// A session to be made.
@@ -189,24 +190,33 @@ pub async fn list_sessions(
 }
 
 /// Soft-delete a session by setting its `deletedAt` timestamp
+///
+/// Its messages are no longer listed; with `wipe=true` they are erased for good, with its metadata and the end user's id.
 #[utoipa::path(
     delete,
     path = "/sessions/delete/{id}",
     operation_id = "delete_session",
     tag = "Sessions",
-    params(("id" = String, Path, description = "The session's id")),
-    responses((status = 200, description = "The session is deleted", body = Deleted), Errors),
+    params(
+        ("id" = String, Path, description = "The session's id"),
+        ("wipe" = Option<bool>, Query, description = "Erase what was said in it too, also in a session that was deleted before"),
+    ),
+    responses((status = 200, description = "The session is deleted", body = Deleted,
+        headers(("X-Receipt-ID" = String, description = "Id of the receipt that says what was deleted"))), Errors),
 )]
 pub async fn delete_session(
     State(app): State<AppState>,
     caller: Caller,
     id: PathId,
+    params: Params,
     _: IgnoredBody,
-) -> Result<Json<Deleted>, ApiError> {
+) -> Result<WithReceipt<Deleted>, ApiError> {
     let id = id.of(Noun::Session)?;
-    let found = app.store.delete_session(caller.account_id, &id, app.now()).await?;
+    let extent = extent(&params)?;
+    let (receipt_id, now) = (app.new_id(), app.now());
+    let found = app.store.delete_session(caller.account_id, &id, extent, receipt_id, now).await?;
     match Noun::Session.mine(found, Verb::Delete)? {
-        SessionDeletion::Done => Ok(deleted(Noun::Session)),
+        SessionDeletion::Done(receipt) => Ok(deleted_with(&receipt, Noun::Session)),
         SessionDeletion::DoneBefore => Err(bad_request("Session already deleted")),
     }
 }

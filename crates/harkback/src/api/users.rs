@@ -7,10 +7,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
-use super::envelope::{Created, Deleted, Success, Time, created, deleted, success};
+use super::envelope::{Created, Deleted, Success, Time, created, success};
 use super::error::{ApiError, Errors, Noun, Verb};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
 use super::page::{List, PageParams, PageTokens};
+use super::receipts::{WithReceipt, deleted_with, extent};
 use crate::app::AppState;
 
 /// A user to be made.
@@ -171,23 +172,29 @@ pub async fn list_users(
 
 /// Delete a user
 ///
-/// Sessions and messages that name the user stay.
+/// Sessions and messages that name the user stay, unless `wipe=true` erases them as well, for good.
 #[utoipa::path(
     delete,
     path = "/users/delete/{id}",
     operation_id = "delete_user",
     tag = "Users",
-    params(("id" = String, Path, description = "The user's id")),
-    responses((status = 200, description = "The user is deleted", body = Deleted), Errors),
+    params(
+        ("id" = String, Path, description = "The user's id"),
+        ("wipe" = Option<bool>, Query, description = "Erase the user's sessions and messages too, whether or not the user was ever created"),
+    ),
+    responses((status = 200, description = "The user is deleted", body = Deleted,
+        headers(("X-Receipt-ID" = String, description = "Id of the receipt that says what was deleted"))), Errors),
 )]
 pub async fn delete_user(
     State(app): State<AppState>,
     caller: Caller,
     id: PathId,
+    params: Params,
     _: IgnoredBody,
-) -> Result<Json<Deleted>, ApiError> {
+) -> Result<WithReceipt<Deleted>, ApiError> {
     let id = id.of(Noun::User)?;
-    let found = app.store.delete_user(caller.account_id, &id).await?;
-    Noun::User.mine(found, Verb::Delete)?;
-    Ok(deleted(Noun::User))
+    let extent = extent(&params)?;
+    let (receipt_id, now) = (app.new_id(), app.now());
+    let found = app.store.delete_user(caller.account_id, &id, extent, receipt_id, now).await?;
+    Ok(deleted_with(&Noun::User.mine(found, Verb::Delete)?, Noun::User))
 }

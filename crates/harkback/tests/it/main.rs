@@ -20,6 +20,7 @@ mod openapi;
 mod pagination;
 mod printed_lines;
 mod real_models;
+mod receipts;
 mod refresh;
 mod schemathesis;
 mod sessions;

@@ -3,13 +3,16 @@
 ALTER TABLE passage ADD COLUMN text_hash BLOB;
 CREATE INDEX passage_text ON passage (memory_id, version_id, text_hash) WHERE text_hash IS NOT NULL;
 
+-- The version of a file in work, so that a deletion takes what is staged of it too.
+ALTER TABLE sample ADD COLUMN staged_version BLOB;
+
 -- Of `n_passages` in a batch, those that went through the model, and those whose vector was there already.
 ALTER TABLE ingestion ADD COLUMN n_embedded INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE ingestion ADD COLUMN n_reused INTEGER NOT NULL DEFAULT 0;
 
 -- What a deletion took. Written in the transaction of the deletion; never changed but for the counts of the graph, which
 -- are known when the index is built again. `counts` is a JSON object of numbers by kind, `memories` a JSON array of
--- {"memoryID", "revision"}.
+-- {"memory_id", "rev"}.
 CREATE TABLE receipt (
     account_id BLOB    NOT NULL REFERENCES account (account_id),
     receipt_id BLOB    NOT NULL,
