@@ -142,12 +142,6 @@ impl Snapshot {
         self.names.find(self.canonical(&keys))
     }
 
-    /// How surely a passage is about an entity, or about what the entity is an alias of; `None` if it is not.
-    pub(crate) fn weight_as_subject(&self, entity: EntityId, passage: PassageNo) -> Option<f32> {
-        let passages = self.subject_passages.row(entity).iter().take(MAX_LOOKED_AT);
-        passages.filter(|it| it.to == passage).map(|it| it.weight).reduce(f32::max)
-    }
-
     /// Bytes held, estimated.
     pub(crate) fn n_bytes(&self) -> usize {
         self.passages.len() * 8

@@ -12,7 +12,7 @@ use crate::index::{IndexPassage, Snapshot, SnapshotBuilder};
 use crate::model::{FileId, Span};
 
 /// A memory of passages, each one sentence under a title.
-fn memory<'a>(passages: impl IntoIterator<Item = (&'a str, &'a str)>) -> Snapshot {
+pub(super) fn memory<'a>(passages: impl IntoIterator<Item = (&'a str, &'a str)>) -> Snapshot {
     let mut builder = SnapshotBuilder::new();
     for (seq, (title, text)) in (0..).zip(passages) {
         builder.push(IndexPassage {

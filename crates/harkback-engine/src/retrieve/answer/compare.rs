@@ -9,6 +9,7 @@ use regex::Regex;
 use super::date::{Date, Event, date_of};
 use super::focus::{Focus, Relation, View};
 use super::link::links;
+use super::mentioned::Mentioned;
 use super::wanted::Wanted;
 use super::{Evidence, Reading, Snapshot, Support, without_brackets};
 
@@ -87,6 +88,7 @@ pub(super) fn comparison<'a>(
     question: &str,
     views: &[View],
     evidence: &[Evidence],
+    mentioned: &Mentioned<'_>,
     supports: &[Support<'a>],
 ) -> Option<(Comparison, Vec<Reading<'a>>)> {
     let patterns = &*PATTERNS;
@@ -109,7 +111,7 @@ pub(super) fn comparison<'a>(
     };
     let mut readings = Vec::new();
     for (side, view) in [one, other].into_iter().enumerate() {
-        let linked = role.as_deref().and_then(|it| linked(snapshot, evidence, view, it));
+        let linked = role.as_deref().and_then(|it| linked(snapshot, evidence, mentioned, view, it));
         comparison.is_linked[side] = linked.is_some();
         let place = linked.or_else(|| view.own.first().copied())?;
         let title = without_brackets(&evidence[place].text.title);
@@ -141,7 +143,13 @@ fn compared<'a>(question: &str, views: &'a [View]) -> Option<(&'a View, &'a View
 }
 
 /// The place of the passage that a role leads to from the passages of a name.
-fn linked(snapshot: &Snapshot, evidence: &[Evidence], view: &View, role: &str) -> Option<usize> {
+fn linked(
+    snapshot: &Snapshot,
+    evidence: &[Evidence],
+    mentioned: &Mentioned<'_>,
+    view: &View,
+    role: &str,
+) -> Option<usize> {
     let focus = Focus { view: view.clone(), hop: None };
     let relation = match super::kinship::Kin::of_word(role) {
         Some((kin, sex)) => Relation::Kin(kin, sex),
@@ -150,24 +158,18 @@ fn linked(snapshot: &Snapshot, evidence: &[Evidence], view: &View, role: &str) -
     let strength = |place: usize, strength: f32| {
         super::LINK_WEIGHT * strength + super::standing(evidence, place)
     };
-    links(snapshot, evidence, &focus, &relation)
+    links(snapshot, evidence, mentioned, &focus, &relation)
         .into_iter()
-        .filter(|it| leads_from(snapshot, evidence, view, it.place))
+        .filter(|it| leads_from(mentioned, view, it.place))
         .max_by(|a, b| strength(a.place, a.strength).total_cmp(&strength(b.place, b.strength)))
         .map(|it| it.place)
 }
 
 /// Whether a sentence in a passage of the name mentions what the passage at `place` is about.
-fn leads_from(snapshot: &Snapshot, evidence: &[Evidence], view: &View, place: usize) -> bool {
-    view.own.iter().any(|own| {
-        let text = &evidence[*own].text;
-        text.sentences.iter().any(|it| {
-            let sentence = &text.text[it.start as usize..it.end as usize];
-            snapshot.mentions(sentence).iter().any(|it| {
-                snapshot.weight_as_subject(it.entity, evidence[place].ranked.passage).is_some()
-            })
-        })
-    })
+fn leads_from(mentioned: &Mentioned<'_>, view: &View, place: usize) -> bool {
+    let sentences = view.own.iter().flat_map(|own| &mentioned.sentences[*own]);
+    let mut mentions = sentences.flat_map(|it| &it.mentions);
+    mentions.any(|it| mentioned.weight(it.entity, place).is_some())
 }
 
 fn of_side<'a>(

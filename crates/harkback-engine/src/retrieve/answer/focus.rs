@@ -1,8 +1,9 @@
 //! Which thing of the question does an answer start from, and by which words does the question go on from there?
 
+use super::Query;
 use super::kinship::{Kin, Sex, compound};
+use super::mentioned::Mentioned;
 use super::phrase::{Phrase, after_bracket};
-use super::{Evidence, Query, Snapshot};
 use crate::index::{EntityId, Word, is_capitalised, words};
 use crate::retrieve::relation::{is_determiner, is_function_word};
 
@@ -46,12 +47,7 @@ pub(super) struct Hop {
 
 /// The names in a question that do not overlap, in their order; those with passages of their own come before longer ones.
 /// Where the question writes names with capitals, a word without is none.
-pub(super) fn views(
-    snapshot: &Snapshot,
-    question: &str,
-    query: &Query,
-    evidence: &[Evidence],
-) -> Vec<View> {
+pub(super) fn views(question: &str, query: &Query, mentioned: &Mentioned<'_>) -> Vec<View> {
     let is_written_as_name =
         |it: Word<'_>| it.text.len() > 1 && it.text.starts_with(char::is_uppercase);
     let has_capital = words(question).skip(1).any(is_written_as_name);
@@ -73,7 +69,7 @@ pub(super) fn views(
         }
     }
     for view in &mut views {
-        view.own = own_places(snapshot, &view.entities, evidence);
+        view.own = own_places(mentioned, &view.entities);
     }
     views.sort_by_key(|it| (it.own.is_empty(), std::cmp::Reverse(it.end - it.start)));
     let mut kept = Vec::<View>::new();
@@ -89,17 +85,17 @@ pub(super) fn views(
     kept
 }
 
-fn own_places(snapshot: &Snapshot, entities: &[EntityId], evidence: &[Evidence]) -> Vec<usize> {
-    let weight = |it: &Evidence| {
-        entities
-            .iter()
-            .filter_map(|entity| snapshot.weight_as_subject(*entity, it.ranked.passage))
-            .fold(0.0, f32::max)
-    };
+fn own_places(mentioned: &Mentioned<'_>, entities: &[EntityId]) -> Vec<usize> {
     let mut own: Vec<(usize, f32)> =
-        evidence.iter().map(weight).enumerate().filter(|it| it.1 > 0.0).collect();
+        entities.iter().flat_map(|it| mentioned.about(*it)).copied().collect();
     own.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    own.into_iter().map(|it| it.0).collect()
+    let mut places = Vec::new();
+    for (place, _) in own {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
 }
 
 impl Focus {

@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::focus::{Focus, Relation};
 use super::kinship::{Kin, Sex, sex_in};
+use super::mentioned::Mentioned;
 use super::{Evidence, Snapshot};
 use crate::index::{Mention, words};
 
@@ -53,26 +54,23 @@ pub(super) struct Link {
 pub(super) fn links(
     snapshot: &Snapshot,
     evidence: &[Evidence],
+    mentioned: &Mentioned<'_>,
     focus: &Focus,
     relation: &Relation,
 ) -> Vec<Link> {
     let own = &focus.view.own;
-    let read: Vec<Vec<(&str, Vec<Mention>)>> =
-        evidence.iter().map(|it| sentences(snapshot, it)).collect();
     let mut links = Vec::new();
     for (place, end) in evidence.iter().enumerate().filter(|it| !own.contains(&it.0)) {
         let mut there = None::<f32>;
-        for (anchor, sentences) in read.iter().enumerate().filter(|it| it.0 != place) {
-            if !own.is_empty() && !evidence[anchor].ranked.is_own() {
+        for (anchor, sentences) in mentioned.sentences.iter().enumerate() {
+            if anchor == place || (!own.is_empty() && !evidence[anchor].ranked.is_own()) {
                 continue;
             }
             let share = if own.is_empty() || own.contains(&anchor) { 1.0 } else { OTHER_NAME };
-            for (sentence, mentions) in sentences {
-                for mention in mentions {
-                    if let Some(weight) =
-                        snapshot.weight_as_subject(mention.entity, end.ranked.passage)
-                    {
-                        let fit = fit(snapshot, relation, sentence, mention, Direction::There);
+            for sentence in sentences {
+                for mention in &sentence.mentions {
+                    if let Some(weight) = mentioned.weight(mention.entity, place) {
+                        let fit = fit(snapshot, relation, sentence.text, mention, Direction::There);
                         let strength = share * weight * fit;
                         there = Some(there.map_or(strength, |it| it.max(strength)));
                     }
@@ -80,12 +78,10 @@ pub(super) fn links(
             }
         }
         let is_named = |it: &&Mention| focus.view.entities.contains(&it.entity);
-        let back = read[place]
+        let back = mentioned.sentences[place]
             .iter()
-            .flat_map(|(sentence, mentions)| {
-                mentions.iter().filter(is_named).map(move |it| (sentence, it))
-            })
-            .map(|(sentence, it)| fit(snapshot, relation, sentence, it, Direction::Back))
+            .flat_map(|it| it.mentions.iter().filter(is_named).map(|mention| (it.text, mention)))
+            .map(|(text, it)| fit(snapshot, relation, text, it, Direction::Back))
             .reduce(f32::max);
         let strength = match (there, back, relation) {
             (Some(there), Some(back), Relation::Kin(..)) => (there + back) / 2.0,
@@ -111,12 +107,6 @@ pub(super) fn links(
 enum Direction {
     There,
     Back,
-}
-
-fn sentences<'a>(snapshot: &Snapshot, evidence: &'a Evidence) -> Vec<(&'a str, Vec<Mention>)> {
-    let sentence =
-        |it: &crate::model::Span| &evidence.text.text[it.start as usize..it.end as usize];
-    evidence.text.sentences.iter().map(sentence).map(|it| (it, snapshot.mentions(it))).collect()
 }
 
 /// How well a mention fits a relation: 0..=1.

@@ -10,6 +10,7 @@ mod date;
 mod focus;
 mod kinship;
 mod link;
+mod mentioned;
 mod phrase;
 mod wanted;
 
@@ -18,6 +19,7 @@ use rustc_hash::FxHashSet;
 use self::compare::{Comparison, comparison};
 use self::focus::{Focus, views};
 use self::link::links;
+use self::mentioned::Mentioned;
 use self::wanted::Wanted;
 use super::fact::{self_contained, speakable};
 use super::query::Query;
@@ -91,14 +93,16 @@ pub(crate) fn readings<'a>(
     if !is_supported(snapshot, query, evidence, &supports) {
         return Readings::default();
     }
-    let views = views(snapshot, question, query, evidence);
+    let mentioned = Mentioned::read(snapshot, query, evidence);
+    let views = views(question, query, &mentioned);
     if let Some((comparison, sentences)) =
-        comparison(snapshot, question, &views, evidence, &supports)
+        comparison(snapshot, question, &views, evidence, &mentioned, &supports)
     {
         return Readings { sentences, comparison: Some(comparison) };
     }
     let focus = Focus::of(question, &views);
-    let mut sentences = over_links(snapshot, question, focus.as_ref(), evidence, &supports);
+    let mut sentences =
+        over_links(snapshot, question, focus.as_ref(), evidence, &mentioned, &supports);
     if sentences.is_empty() {
         sentences = direct(snapshot, question, focus.as_ref(), evidence, &supports);
     }
@@ -208,12 +212,13 @@ fn over_links<'a>(
     question: &str,
     focus: Option<&Focus>,
     evidence: &[Evidence],
+    mentioned: &Mentioned<'_>,
     supports: &[Support<'a>],
 ) -> Vec<Reading<'a>> {
     let Some((focus, hop)) = focus.and_then(|it| Some((it, it.hop.as_ref()?))) else {
         return Vec::new();
     };
-    let mut ends: Vec<(usize, f32)> = links(snapshot, evidence, focus, &hop.relation)
+    let mut ends: Vec<(usize, f32)> = links(snapshot, evidence, mentioned, focus, &hop.relation)
         .into_iter()
         .map(|it| (it.place, LINK_WEIGHT * it.strength + standing(evidence, it.place)))
         .collect();
@@ -415,21 +420,4 @@ fn without_asides(sentence: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_sentence_ends_at_a_comma() {
-        let sentence = "The garden (which is large) was laid out in 1901 (by Mia Holm, 1870 – 1940), and it is open, except on Mondays.";
-        assert_eq!(shortened(sentence, 99), sentence);
-        assert_eq!(
-            shortened(sentence, 21),
-            "The garden was laid out in 1901 (by Mia Holm, 1870 – 1940), and it is open, except on Mondays."
-        );
-        assert_eq!(
-            shortened(sentence, 17),
-            "The garden was laid out in 1901 (by Mia Holm, 1870 – 1940), and it is open."
-        );
-        assert_eq!(shortened("one two three four five", 3), "one two three.");
-    }
-}
+mod tests;

@@ -1,0 +1,137 @@
+//! Answers over small memories without a model: the rules decide alone.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::Span;
+use crate::retrieve::rank;
+use crate::retrieve::tests::memory;
+
+/// The spoken answer; each text is cut into sentences at its full stops.
+fn said(passages: &[(&str, &str)], question: &str) -> String {
+    let snapshot = memory(passages.iter().copied());
+    let query = Query::new(&snapshot, question, None);
+    let evidence: Vec<Evidence> = rank(&snapshot, &query, 10)
+        .into_iter()
+        .map(|ranked| {
+            let (title, text) = passages[ranked.passage as usize];
+            Evidence { ranked, text: passage(title, text) }
+        })
+        .collect();
+    let readings = readings(&snapshot, question, &query, &evidence);
+    choose(&snapshot, &readings, &fits_without_model(&readings))
+}
+
+fn passage(title: &str, text: &str) -> PassageText {
+    let mut sentences = Vec::new();
+    let mut start = 0;
+    for (end, _) in text.match_indices(". ").chain([(text.len(), "")]) {
+        let end = (end + 1).min(text.len());
+        sentences.push(Span { start: start as u32, end: end as u32 });
+        start = end;
+    }
+    PassageText {
+        asked: 0,
+        file_id: "f".into(),
+        file_name: "f".into(),
+        url: String::new(),
+        record_id: None,
+        title: title.into(),
+        place: None,
+        text: text.into(),
+        sentences,
+        n_tokens: 1,
+    }
+}
+
+const TOWN: &[(&str, &str)] = &[
+    ("Blue Harbour", "Blue Harbour is a 1931 film directed by Ada Quist. It was shot in Bergen."),
+    ("Ada Quist", "Ada Quist (3 May 1890 – 7 June 1951) was a director. She was born in Narvik."),
+    ("Red Ferry", "Red Ferry is a 1962 film directed by Jon Berg. It won no prize."),
+    ("Jon Berg", "Jon Berg (born 1 April 1921) is a director. He was born in Oslo."),
+    ("Olga Quist", "Olga Quist, daughter of Ada Quist and Per Lund, was a painter."),
+    ("Per Lund", "Per Lund was a sailor. He drowned near Tromso."),
+    ("Skin", "Eczema is treated by Dr. Lucia Marchetti. Moles are photographed."),
+    ("Dr. Lucia Marchetti", "Dr. Lucia Marchetti sees patients in the Orchard building."),
+];
+
+#[test]
+fn a_relation_is_followed_and_the_question_asked_at_its_end() {
+    let birth = said(TOWN, "Where was the director of Blue Harbour born?");
+    assert!(birth.contains("Narvik"), "{birth}");
+    let father = said(TOWN, "Where did Olga Quist's father die?");
+    assert!(father.contains("Tromso"), "{father}");
+}
+
+#[test]
+fn a_description_is_followed_where_nothing_is_named() {
+    let building = said(TOWN, "In which building can I see the doctor who treats eczema?");
+    assert!(building.contains("Orchard building"), "{building}");
+}
+
+#[test]
+fn of_two_compared_the_one_that_is_asked_for_comes_first() {
+    let of = |question| said(TOWN, question);
+    assert!(
+        of("Which film came out earlier, Red Ferry or Blue Harbour?").starts_with("Blue Harbour")
+    );
+    assert!(of("Which film came out later, Blue Harbour or Red Ferry?").starts_with("Red Ferry"));
+    let younger = of("Which film has the younger director, Blue Harbour or Red Ferry?");
+    assert!(younger.starts_with("Red Ferry: Jon Berg"), "{younger}");
+}
+
+#[test]
+fn nothing_is_invented_where_nothing_fits() {
+    assert_eq!(said(TOWN, "What is the boiling point of mercury?"), UNKNOWN);
+    assert_eq!(said(&[], "Who?"), UNKNOWN);
+}
+
+#[test]
+fn a_record_is_said_as_a_whole() {
+    let row = [("Ann Holm", "name: Ann Holm. role: nurse. phone: 555-0135")];
+    assert_eq!(
+        said(&row, "What is the phone number of the nurse?"),
+        "Ann Holm, role: nurse, phone: 555-0135."
+    );
+}
+
+#[test]
+fn hubs_cost_no_quadratic_time() {
+    let texts: Vec<String> = (0..3_000)
+        .map(|it| format!("Mia Holm met Mia Holm and Visitor Number{it} in Bath. ").repeat(8))
+        .collect();
+    let hub: Vec<(&str, &str)> = texts.iter().map(|it| ("Mia Holm", it.as_str())).collect();
+    let started = Instant::now();
+    for question in ["Where does Mia Holm's brother work?", "Is Mia Holm older than Bath?"] {
+        said(&hub, question);
+    }
+    assert!(started.elapsed() < Duration::from_secs(30), "took {:?}", started.elapsed());
+}
+
+#[test]
+fn a_long_sentence_ends_at_a_comma() {
+    let sentence = "The garden (which is large) was laid out in 1901 (by Mia Holm, 1870 – 1940), and it is open, except on Mondays.";
+    assert_eq!(shortened(sentence, 99), sentence);
+    assert_eq!(
+        shortened(sentence, 21),
+        "The garden was laid out in 1901 (by Mia Holm, 1870 – 1940), and it is open, except on Mondays."
+    );
+    assert_eq!(
+        shortened(sentence, 17),
+        "The garden was laid out in 1901 (by Mia Holm, 1870 – 1940), and it is open."
+    );
+    assert_eq!(shortened("one two three four five", 3), "one two three.");
+}
+
+proptest! {
+    #[test]
+    fn questions_and_texts_of_any_shape_do_no_harm(
+        question in "(who|when|where|the|of|'s|or|Ada|Quist|died|born|first|\\PC|[ ,?.(–-]){0,24}",
+        text in "(Ada|Quist|1901|son|of|wife|born|–|\\(|\\)|\\. |name: |\\PC| ){1,30}",
+    ) {
+        let passages = [("Ada Quist", text.as_str()), ("", "Ben Quist, son of Ada Quist, died in 1950.")];
+        said(&passages, &question);
+    }
+}
