@@ -16,6 +16,8 @@ use crate::models::{ModelsDir, load_or_fetch};
 
 /// Requests of each kind that are timed.
 const N_RECORDS: usize = 300;
+/// Budgets of time given to assisted answers.
+const BUDGETS_MS: [u64; 3] = [5, 20, 40];
 
 /// Arguments of `harkback bench`.
 #[derive(Args, Debug)]
@@ -89,25 +91,44 @@ async fn api(
     let (url, key) = scratch.serve().await?;
     let client = Client { http: reqwest::Client::new(), url, key };
     let memory = scratch.memory().1.memory_id.0.to_string();
-    for mode in ["raw", "assisted"] {
-        let mut times = Vec::new();
-        for question in &set.questions {
-            let assisted = if mode == "assisted" { "true" } else { "false" };
-            let query = [
-                ("memoryID", memory.as_str()),
-                ("query", &question.text),
-                ("assisted", assisted),
-                ("top_k", "5"),
-            ];
-            times.push(client.get("/memory", &query).await?);
-        }
-        times.remove(0);
-        let what = format!("GET /memory {mode}, {n_passages} passages");
-        line(&what, &times, printer);
+    let n_passages = format!("{n_passages} passages");
+    for assisted in ["false", "true"] {
+        let times = questions(&client, &memory, &set, &[("assisted", assisted)]).await?;
+        let mode = if assisted == "true" { "assisted" } else { "raw" };
+        line(&format!("GET /memory {mode}, {n_passages}"), &times, printer);
+    }
+    for budget in BUDGETS_MS {
+        let budget_ms = budget.to_string();
+        let params = [("assisted", "true"), ("budget_ms", budget_ms.as_str())];
+        let times = questions(&client, &memory, &set, &params).await?;
+        let latest = times.iter().max().copied().unwrap_or_default();
+        let late = latest.saturating_sub(Duration::from_millis(budget));
+        line(&format!("GET /memory assisted, budget_ms={budget}, {n_passages}"), &times, printer);
+        printer.data(&format!(
+            "  the latest of them {:.1} ms over its budget",
+            late.as_secs_f64() * 1e3
+        ));
     }
     records(&client, printer).await?;
     scratch.close().await;
     Ok(())
+}
+
+/// How long each question of a set takes; the first one, which warms up, is left out.
+async fn questions(
+    client: &Client,
+    memory: &str,
+    set: &QuestionSet,
+    params: &[(&str, &str)],
+) -> reqwest::Result<Vec<Duration>> {
+    let mut times = Vec::new();
+    for question in &set.questions {
+        let mut query = vec![("memoryID", memory), ("query", &question.text), ("top_k", "5")];
+        query.extend(params);
+        times.push(client.get("/memory", &query).await?);
+    }
+    times.remove(0);
+    Ok(times)
 }
 
 async fn records(
