@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use clap::Args;
@@ -77,10 +77,28 @@ async fn examine(args: &DoctorArgs) -> Vec<Finding> {
     }
     findings.push(database(dir).await);
     findings.extend(models(&args.models.path));
+    findings.push(pdf_reader());
     let now = Timestamp::from_microsecond(Clock::System.now()).unwrap_or(Timestamp::UNIX_EPOCH);
     findings.push(clock(now, newest_file_in(dir)));
     findings.push(port(&args.listen).await);
     findings
+}
+
+/// Poppler says its version on standard error.
+fn pdf_reader() -> Finding {
+    let subject = "pdf";
+    match Command::new("pdftotext").arg("-v").output() {
+        Ok(said) => {
+            let said = String::from_utf8_lossy(&said.stderr);
+            let version = said.lines().next().unwrap_or("pdftotext").trim();
+            fine(subject, format!("PDF files are read by {version}"))
+        }
+        Err(_) => warning(
+            subject,
+            "PDF files are read by the built-in reader, which refuses some; install poppler-utils for the better one"
+                .to_owned(),
+        ),
+    }
 }
 
 /// A directory that is not there yet is fine if it can be made.

@@ -31,7 +31,8 @@ fn reason(name: &str, bytes: &[u8]) -> String {
 fn read_aloud(documents: &[Document]) -> String {
     let mut out = String::new();
     for document in documents {
-        writeln!(out, "=== {}\n{}", document.title, document.text).unwrap();
+        let place = document.place.as_ref().map(|it| format!(" [{it:?}]")).unwrap_or_default();
+        writeln!(out, "=== {}{place}\n{}", document.title, document.text).unwrap();
     }
     out
 }
@@ -62,6 +63,9 @@ golden! {
     reads_odp: "season.odp";
     reads_xlsx: "stock.xlsx";
     reads_ods: "stock.ods";
+    reads_rtf: "handbook.rtf";
+    reads_epub: "handbook.epub";
+    reads_eml: "crossing.eml";
 }
 
 const FIXTURES: &[(&str, &[u8])] = &[
@@ -71,6 +75,11 @@ const FIXTURES: &[(&str, &[u8])] = &[
     fixture!("season.odp"),
     fixture!("stock.xlsx"),
     fixture!("stock.ods"),
+    fixture!("handbook.rtf"),
+    fixture!("handbook.epub"),
+    fixture!("crossing.eml"),
+    fixture!("handbook.pdf"),
+    fixture!("newsletter.pdf"),
 ];
 
 /// A ZIP file of these members.
@@ -99,7 +108,11 @@ fn a_file_under_another_formats_name_is_refused() {
         let reason = reason(name, bytes);
         assert!(reason.contains(expected), "{name}: {reason}");
     }
-    for extension in ["docx", "pptx", "odt", "odp", "xlsx", "ods"] {
+    for name in ["a.pdf", "a.rtf"] {
+        assert!(reason(name, b"Just a text.").contains("is none: give it its right name"));
+    }
+    assert!(reason("a.eml", b"Just a text.").contains("no headers of an e-mail"));
+    for extension in ["docx", "pptx", "odt", "odp", "xlsx", "ods", "epub"] {
         let name = format!("a.{extension}");
         assert!(reason(&name, b"Just a text.").contains("is none: give it its right name"));
         assert!(reason(&name, b"%PDF-1.7 ...").contains("looks like a PDF"));
@@ -119,6 +132,8 @@ fn protected_files_ask_for_an_unprotected_copy() {
     for name in ["a.docx", "a.pptx", "a.xlsx"] {
         assert_eq!(reason(name, bytes), password);
     }
+    let (name, bytes) = fixture!("encrypted.pdf");
+    assert_eq!(reason(name, bytes), password);
     let manifest = br#"<m><e><manifest:encryption-data checksum="x"/></e></m>"#.as_slice();
     let kind = b"application/vnd.oasis.opendocument.text".as_slice();
     let odt = package(&[("mimetype", kind), ("META-INF/manifest.xml", manifest)]);
@@ -140,6 +155,8 @@ fn bombs_go_off_nowhere() {
     let laughs = r#"<!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;">]>
         <w:document><w:p><w:r><w:t>Quiet &amp; short&c;.</w:t></w:r></w:p></w:document>"#;
     assert_eq!(documents("a.docx", &docx(laughs)).unwrap()[0].text, "Quiet & short.");
+    let groups = [b"{\\rtf1 x".as_slice(), &b"{".repeat(1 << 20)].concat();
+    assert!(reason("a.rtf", &groups).contains("more than 1000 deep"));
     let deep = format!("<w:p>{}x", "<w:tbl><w:tr><w:tc>".repeat(100_000));
     assert!(reason("a.docx", &docx(&deep)).contains("more than 1000 deep"));
 }

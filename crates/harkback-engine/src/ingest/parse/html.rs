@@ -253,7 +253,8 @@ fn is_hidden(tag: &Tag) -> bool {
     tag.attrs.iter().any(|it| match &*it.name.local {
         "hidden" => true,
         "aria-hidden" => &*it.value == "true",
-        "role" => &*it.value == "navigation",
+        "role" => matches!(&*it.value, "navigation" | "doc-noteref" | "doc-backlink"),
+        "epub:type" => &*it.value == "noteref",
         _ => false,
     })
 }

@@ -5,7 +5,9 @@
 
 mod csv;
 mod docx;
+mod eml;
 mod encoding;
+mod epub;
 mod flat_list;
 mod html;
 mod json;
@@ -14,9 +16,11 @@ mod markdown;
 mod metadata;
 mod odt;
 mod package;
+mod pdf;
 mod pptx;
 mod prose;
 mod rows;
+mod rtf;
 mod sheet;
 mod signature;
 mod slide;
@@ -149,6 +153,10 @@ const PARSERS: &[Parser] = &[
         begins: PACKAGE,
         parse: odt::parse,
     },
+    Parser { name: "PDF", extensions: &["pdf"], begins: &[b"%PDF-"], parse: pdf::parse },
+    Parser { name: "RTF", extensions: &["rtf"], begins: &[b"{\\rtf"], parse: rtf::parse },
+    Parser { name: "EPUB", extensions: &["epub"], begins: PACKAGE, parse: epub::parse },
+    Parser { name: "e-mail", extensions: &["eml"], begins: &[], parse: eml::parse },
     Parser {
         name: "Excel",
         extensions: &["xlsx", "xlsm"],
@@ -158,7 +166,7 @@ const PARSERS: &[Parser] = &[
     Parser { name: "OpenDocument", extensions: &["ods"], begins: PACKAGE, parse: sheet::parse_ods },
 ];
 
-const SUPPORTED: &str = "Word, OpenDocument, text, Markdown, HTML, CSV or JSON";
+const SUPPORTED: &str = "PDF, Word, OpenDocument, text, Markdown, HTML, CSV or JSON";
 
 impl ParseError {
     fn new(reason: &str) -> Self {
@@ -169,7 +177,7 @@ impl ParseError {
 fn unsupported(extension: &str) -> ParseError {
     if extension.is_empty() {
         return ParseError::new(
-            "the file name has no extension, so its format is unknown: name it .docx, .odt, .txt, .md, .html, .csv, .json or .jsonl",
+            "the file name has no extension, so its format is unknown: name it .pdf, .docx, .odt, .txt, .md, .html, .csv, .json or .jsonl",
         );
     }
     let shown: String = extension.chars().take(16).collect();
@@ -181,9 +189,6 @@ fn unsupported(extension: &str) -> ParseError {
         ));
     }
     ParseError(match shown.as_str() {
-        "pdf" | "rtf" | "epub" | "eml" => {
-            format!(".{shown} files are not supported yet: save the document as {SUPPORTED}")
-        }
         "pages" | "numbers" | "key" => {
             format!(
                 ".{shown} files are not supported: export the document as Word, Excel or PowerPoint"

@@ -505,14 +505,14 @@ fn says_why_a_file_cannot_be_read() {
             "a.mp3",
             b"ID3",
             expect![
-                "audio and video files (.mp3) are not supported yet: upload a transcript as Word, OpenDocument, text, Markdown, HTML, CSV or JSON"
+                "audio and video files (.mp3) are not supported yet: upload a transcript as PDF, Word, OpenDocument, text, Markdown, HTML, CSV or JSON"
             ],
         ),
         (
             "a.png",
             b"x",
             expect![
-                "image files (.png) are not supported yet: upload their text as Word, OpenDocument, text, Markdown, HTML, CSV or JSON"
+                "image files (.png) are not supported yet: upload their text as PDF, Word, OpenDocument, text, Markdown, HTML, CSV or JSON"
             ],
         ),
         (
@@ -524,14 +524,14 @@ fn says_why_a_file_cannot_be_read() {
             "a.xyz",
             b"x",
             expect![
-                ".xyz files are not supported yet: save the content as Word, OpenDocument, text, Markdown, HTML, CSV or JSON"
+                ".xyz files are not supported yet: save the content as PDF, Word, OpenDocument, text, Markdown, HTML, CSV or JSON"
             ],
         ),
         (
             "README",
             b"x",
             expect![
-                "the file name has no extension, so its format is unknown: name it .docx, .odt, .txt, .md, .html, .csv, .json or .jsonl"
+                "the file name has no extension, so its format is unknown: name it .pdf, .docx, .odt, .txt, .md, .html, .csv, .json or .jsonl"
             ],
         ),
     ] {
