@@ -1,5 +1,6 @@
 //! Where the bytes of files lie: a directory written through `object_store`, every write synced to disk.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,7 +46,11 @@ impl Blobs {
     /// If the directory cannot be made.
     pub async fn open(dir: &Path) -> Result<Self> {
         let root = dir.join("blobs");
-        tokio::fs::create_dir_all(&root).await?;
+        if !tokio::fs::try_exists(&root).await? {
+            tokio::fs::create_dir_all(&root).await?;
+            // `object_store` syncs what it makes below this directory; the directory itself is ours.
+            tokio::fs::File::open(dir).await?.sync_all().await?;
+        }
         let files = Arc::new(LocalFileSystem::new_with_prefix(&root)?.with_fsync(true));
         Ok(Self { files, root })
     }
@@ -158,17 +163,62 @@ impl Blobs {
             }
             let mut entries = tokio::fs::read_dir(folder.path()).await?;
             while let Some(entry) = entries.next_entry().await? {
-                // `object_store` gathers a write under `<name>#<number>` and hides such files from its listing.
-                let name = entry.file_name();
-                if name.as_encoded_bytes().contains(&b'#')
-                    || name.as_encoded_bytes().ends_with(b".part")
-                {
+                if is_part(&entry.file_name()) {
                     tokio::fs::remove_file(entry.path()).await?;
                 }
             }
         }
         Ok(())
     }
+}
+
+/// What lies in the blob directory.
+#[derive(Debug, Default)]
+pub(crate) struct OnDisk {
+    /// Keys and their bytes.
+    pub(crate) blobs: Vec<(String, u64)>,
+    /// Files that are not under their key yet, or never will be.
+    pub(crate) parts: Vec<String>,
+}
+
+/// Lists the blob directory of the data directory `dir`, without changing anything.
+pub(crate) fn on_disk(dir: &Path) -> Result<OnDisk> {
+    let mut found = OnDisk::default();
+    let root = dir.join("blobs");
+    if !root.exists() {
+        return Ok(found);
+    }
+    for folder in std::fs::read_dir(root)? {
+        let folder = folder?;
+        if !folder.file_type()?.is_dir() {
+            continue;
+        }
+        for entry in std::fs::read_dir(folder.path())? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let key =
+                format!("{}/{}", folder.file_name().to_string_lossy(), name.to_string_lossy());
+            // A file that went meanwhile is none.
+            let Ok(metadata) = entry.metadata() else { continue };
+            if is_part(&name) {
+                found.parts.push(key);
+            } else {
+                found.blobs.push((key, metadata.len()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Where the bytes of a key lie in the data directory `dir`.
+pub(crate) fn blob_path(dir: &Path, key: &str) -> PathBuf {
+    dir.join("blobs").join(key)
+}
+
+/// `object_store` gathers a write under `<name>#<number>` and hides such files from its listing.
+fn is_part(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.contains(&b'#') || name.ends_with(b".part")
 }
 
 fn parse(key: &str) -> Result<Key> {

@@ -17,6 +17,9 @@ mod recall;
 mod resident;
 mod retrieve;
 mod store;
+#[cfg(test)]
+mod tests;
+mod verify;
 
 pub use blobs::{Blobs, Put};
 pub use embed::{
@@ -29,3 +32,4 @@ pub use store::{
     ExtractedText, FailedSample, FilePatch, Finish, IngestionCost, MemoryPatch, NewContent,
     Progress, SampleCounts, StagedVersion, Start, StartIds, Store,
 };
+pub use verify::{Verification, verify};

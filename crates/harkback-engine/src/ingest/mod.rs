@@ -24,7 +24,9 @@ use crate::model::{Document, FileRecord, Job, MemoryKind, MemoryRecord, Micros, 
 use crate::store::{Progress, StagedPassage, StagedVersion, Store};
 
 use parse::{ParseInput, parse};
-use reuse::Vectors;
+use reuse::{Vectors, embedded_text};
+
+pub(crate) use reuse::text_hash;
 
 /// Passages embedded and staged together.
 const BATCH: usize = 64;
@@ -228,7 +230,8 @@ impl Work {
         sender: &mpsc::Sender<Vec<StagedPassage>>,
     ) -> Result<()> {
         let passages = std::mem::replace(waiting, Vec::with_capacity(BATCH));
-        let texts: Vec<String> = passages.iter().map(embedded_text).collect();
+        let texts: Vec<String> =
+            passages.iter().map(|it| embedded_text(&it.title, &it.text)).collect();
         let vectors = match &self.vectors {
             Some(vectors) => vectors.of(&texts)?.into_iter().map(Some).collect(),
             None => vec![None; passages.len()],
@@ -243,15 +246,6 @@ impl Work {
         });
         // Nobody listens any more when the lease is lost or the server stops.
         sender.blocking_send(batch.collect()).map_err(|_| Error::LeaseLost)
-    }
-}
-
-/// The text whose vector stands for a passage.
-fn embedded_text(passage: &Passage) -> String {
-    if passage.title.is_empty() {
-        passage.text.clone()
-    } else {
-        format!("{}\n{}", passage.title, passage.text)
     }
 }
 

@@ -42,7 +42,7 @@ impl Vectors {
     /// # Errors
     /// If the store or the model fails.
     pub(super) fn of(&self, texts: &[String]) -> Result<Vec<StagedVector>> {
-        let hashes: Vec<TextHash> = texts.iter().map(|it| text_hash(it)).collect();
+        let hashes: Vec<TextHash> = texts.iter().map(|it| hash(it)).collect();
         let known = match self.replaced {
             Some(version) => self.runtime.block_on(self.store.vectors_of_texts(
                 self.memory_id,
@@ -63,7 +63,17 @@ impl Vectors {
     }
 }
 
-fn text_hash(text: &str) -> TextHash {
+/// The text whose vector stands for a passage.
+pub(super) fn embedded_text(title: &str, text: &str) -> String {
+    if title.is_empty() { text.to_owned() } else { format!("{title}\n{text}") }
+}
+
+/// Names the text whose vector stands for a passage.
+pub(crate) fn text_hash(title: &str, text: &str) -> TextHash {
+    hash(&embedded_text(title, text))
+}
+
+fn hash(text: &str) -> TextHash {
     let digest: [u8; 32] = Sha256::digest(text).into();
     *digest.first_chunk().expect("a digest has 32 bytes")
 }

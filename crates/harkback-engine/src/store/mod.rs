@@ -19,6 +19,7 @@ mod receipts;
 mod samples;
 mod sessions;
 mod users;
+mod verify;
 mod versions;
 
 use std::borrow::Cow;
@@ -40,6 +41,7 @@ pub(crate) use passages::{
     ActivePassage, PassageKey, PassageText, StagedPassage, StagedVector, TextHash,
 };
 pub use samples::{FailedSample, SampleCounts, StagedVersion};
+pub(crate) use verify::{Inspection, StoredPassage, StoredUpload, is_malformed};
 
 /// The database of a data directory.
 #[derive(Clone, Debug)]

@@ -15,6 +15,7 @@ mod quickstart;
 mod remote;
 mod sample;
 mod serve;
+mod verify;
 mod webhooks;
 
 use std::error::Error;
@@ -73,6 +74,8 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Bring, list and verify the models that retrieval runs on
     Models(models::ModelsArgs),
+    /// Prove that a data directory has no orphan and no dangling reference; a server may be running on it
+    Verify(verify::VerifyArgs),
     /// Show the secret that signs webhooks, list what was sent, send it again
     Webhooks(webhooks::WebhooksArgs),
 }
@@ -106,6 +109,7 @@ async fn run(command: &Command, printer: &Printer) -> Outcome {
         Command::Query(args) => query::query(args, printer).await,
         Command::Keys(args) => keys::keys(args, printer).await,
         Command::Models(args) => models::models(args, printer).await,
+        Command::Verify(args) => verify::verify(args, printer).await,
         Command::Webhooks(args) => webhooks::webhooks(args, printer).await,
     }
 }
