@@ -19,6 +19,9 @@ use crate::store::{Finish, Progress, Store};
 /// Left of a question's budget when it stops waiting for an index that is being built.
 const INDEX_RESERVE: Duration = Duration::from_millis(8);
 
+/// How long a deletion waits for the indexes: clients give up on it after 5 s.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// All memories of a data directory. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Memory {
@@ -71,7 +74,7 @@ impl Memory {
     /// cannot be ingested is not an error: its sample is marked failed, with the reason.
     pub async fn run_job(&self, job: &Job, now: &(dyn Fn() -> Micros + Send + Sync)) -> Result<()> {
         let Some(record) = self.store.memory(job.memory_id).await? else { return Ok(()) };
-        let _ingesting = self.residents.ingesting(job.memory_id);
+        let _behind = self.residents.behind(job.memory_id);
         let embedder = self.models.embedder.as_ref();
         let ingest = Ingest { store: &self.store, blobs: &self.blobs, embedder, now };
         loop {
@@ -153,7 +156,8 @@ impl Memory {
         Ok(Some(receipt))
     }
 
-    /// Builds the indexes of a deletion's memories anew where they are in RAM. Where each was of the revision just before
+    /// Builds the indexes of a deletion's memories anew where they are in RAM; on a large memory that goes on after the
+    /// deletion was acknowledged, for no deleted text is shown from an index that is behind. Where each was of the revision just before
     /// the deletion and is of the one just after it now, the difference of their graphs is the deletion's.
     async fn rebuild_after(
         &self,
@@ -162,7 +166,7 @@ impl Memory {
     ) -> Result<()> {
         let (mut n_entities, mut n_relations, mut is_known) = (0, 0, true);
         for (revision, before) in receipt.memories.iter().zip(before) {
-            let after = self.residents.rebuild_if_resident(revision.memory_id).await?;
+            let after = self.residents.catch_up(revision.memory_id, PATIENCE).await?;
             match (before, after) {
                 (Some(before), Some(after))
                     if before.rev + 1 == revision.rev && after.rev == revision.rev =>

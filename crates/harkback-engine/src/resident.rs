@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 use crate::index::{IndexPassage, Snapshot, SnapshotBuilder};
@@ -30,18 +32,19 @@ pub(crate) struct Residents {
 struct Slot {
     snapshot: ArcSwapOption<Snapshot>,
     building: Arc<tokio::sync::Mutex<()>>,
-    ingesting: AtomicUsize,
+    n_behind: AtomicUsize,
     last_use: AtomicU64,
 }
 
-/// While it lives, readers of the memory are content with the last snapshot instead of waiting for each published file;
-/// whoever holds it calls [`Residents::rebuild`] before it tells anyone that the files are in.
+/// While it lives, readers of the memory are content with the last snapshot instead of waiting for one of each revision.
+/// The texts that they are shown are live all the same. During an ingestion whoever holds it calls [`Residents::rebuild`]
+/// before it tells anyone that the files are in.
 #[derive(Debug)]
-pub(crate) struct Ingesting(Arc<Slot>);
+pub(crate) struct Behind(Arc<Slot>);
 
-impl Drop for Ingesting {
+impl Drop for Behind {
     fn drop(&mut self) {
-        self.0.ingesting.fetch_sub(1, Ordering::AcqRel);
+        self.0.n_behind.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -51,7 +54,7 @@ impl Residents {
         Self { store, slots: Arc::default(), uses: AtomicU64::default() }
     }
 
-    /// A snapshot of `record`'s revision or a later one; while files are being ingested, the last one.
+    /// A snapshot of `record`'s revision or a later one; while a [`Behind`] lives, the last one.
     pub(crate) async fn snapshot(&self, record: &MemoryRecord) -> Result<Arc<Snapshot>> {
         let slot = self.slot(record.memory_id);
         if let Some(snapshot) = slot.fresh(record.rev) {
@@ -76,20 +79,38 @@ impl Residents {
         self.build(memory, slot, building).await
     }
 
-    /// Rebuilds the snapshot if there is one.
-    pub(crate) async fn rebuild_if_resident(
+    /// Rebuilds the snapshot if there is one, and waits for it for as long as `patience` lasts: `None` if there is none, or
+    /// it was not there in time. Until it is, readers do with the last one.
+    pub(crate) async fn catch_up(
         &self,
         memory: MemoryId,
+        patience: Duration,
     ) -> Result<Option<Arc<Snapshot>>> {
-        let is_resident = self.slot(memory).snapshot.load().is_some();
-        if is_resident { self.rebuild(memory).await.map(Some) } else { Ok(None) }
+        let slot = self.slot(memory);
+        if slot.snapshot.load().is_none() {
+            return Ok(None);
+        }
+        let (store, slots) = (self.store.clone(), Arc::clone(&self.slots));
+        let (behind, runtime) = (self.behind(memory), Handle::current());
+        let built = spawn_blocking(move || {
+            runtime.block_on(async {
+                let _building = slot.building.lock().await;
+                let snapshot = publish(&store, &slots, &slot, memory).await;
+                drop(behind);
+                snapshot
+            })
+        });
+        match timeout(patience, built).await {
+            Ok(built) => built.map_err(|e| Error::Io(e.into()))?.map(Some),
+            Err(_) => Ok(None),
+        }
     }
 
-    /// Says that files of a memory are being ingested.
-    pub(crate) fn ingesting(&self, memory: MemoryId) -> Ingesting {
+    /// Lets readers of a memory do with its last snapshot.
+    pub(crate) fn behind(&self, memory: MemoryId) -> Behind {
         let slot = self.slot(memory);
-        slot.ingesting.fetch_add(1, Ordering::AcqRel);
-        Ingesting(slot)
+        slot.n_behind.fetch_add(1, Ordering::AcqRel);
+        Behind(slot)
     }
 
     /// Forgets a memory.
@@ -121,13 +142,23 @@ impl Residents {
         let runtime = Handle::current();
         let built = spawn_blocking(move || {
             let _building = building;
-            let snapshot = Arc::new(runtime.block_on(read_snapshot(&store, memory))?);
-            slot.snapshot.store(Some(Arc::clone(&snapshot)));
-            evict(&slots, memory);
-            Ok(snapshot)
+            runtime.block_on(publish(&store, &slots, &slot, memory))
         });
         built.await.map_err(|e| Error::Io(e.into()))?
     }
+}
+
+/// Reads a snapshot and gives it to all readers that come after. The caller holds `slot.building`.
+async fn publish(
+    store: &Store,
+    slots: &Mutex<HashMap<MemoryId, Arc<Slot>>>,
+    slot: &Slot,
+    memory: MemoryId,
+) -> Result<Arc<Snapshot>> {
+    let snapshot = Arc::new(read_snapshot(store, memory).await?);
+    slot.snapshot.store(Some(Arc::clone(&snapshot)));
+    evict(slots, memory);
+    Ok(snapshot)
 }
 
 fn evict(slots: &Mutex<HashMap<MemoryId, Arc<Slot>>>, keep: MemoryId) {
@@ -151,7 +182,7 @@ impl Slot {
 
     fn fresh(&self, rev: i64) -> Option<Arc<Snapshot>> {
         let snapshot = self.snapshot.load_full()?;
-        (snapshot.rev >= rev || self.ingesting.load(Ordering::Acquire) > 0).then_some(snapshot)
+        (snapshot.rev >= rev || self.n_behind.load(Ordering::Acquire) > 0).then_some(snapshot)
     }
 }
 
@@ -168,4 +199,44 @@ async fn read_snapshot(store: &Store, memory: MemoryId) -> Result<Snapshot> {
     };
     let rev = store.read_active_passages(memory, take).await?;
     Ok(builder.finish(rev))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::ingestion_tests::Fixture;
+
+    #[tokio::test]
+    async fn readers_do_with_the_last_snapshot_only_while_somebody_says_so() {
+        let Fixture { store, record, .. } = &Fixture::new().await;
+        let residents = Residents::new(store.clone());
+        let first = residents.snapshot(record).await.unwrap();
+        let later = MemoryRecord { rev: record.rev + 1, ..record.clone() };
+        let behind = residents.behind(record.memory_id);
+        assert!(Arc::ptr_eq(&first, &residents.snapshot(&later).await.unwrap()));
+        drop(behind);
+        assert!(!Arc::ptr_eq(&first, &residents.snapshot(&later).await.unwrap()));
+    }
+
+    #[tokio::test]
+    async fn an_index_is_built_to_its_end_when_patience_is_over() {
+        let Fixture { store, record, .. } = &Fixture::new().await;
+        let residents = Residents::new(store.clone());
+        let memory = record.memory_id;
+        assert!(residents.catch_up(memory, Duration::MAX).await.unwrap().is_none(), "not in RAM");
+        let first = residents.snapshot(record).await.unwrap();
+        let slot = residents.slot(memory);
+        let building = slot.building.lock().await;
+        let too_late = residents.catch_up(memory, Duration::from_millis(1)).await.unwrap();
+        assert!(too_late.is_none());
+        let later = MemoryRecord { rev: record.rev + 1, ..record.clone() };
+        assert!(Arc::ptr_eq(&first, &residents.snapshot(&later).await.unwrap()), "the last one");
+        drop(building);
+        while residents.slot(memory).n_behind.load(Ordering::Acquire) > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!Arc::ptr_eq(&first, &residents.last(memory).unwrap()));
+        let in_time = residents.catch_up(memory, Duration::from_secs(3600)).await.unwrap();
+        assert!(Arc::ptr_eq(&in_time.unwrap(), &residents.last(memory).unwrap()));
+    }
 }

@@ -13,14 +13,15 @@ const ACCOUNT: AccountId = AccountId(Uuid::from_u128(1));
 const MEMORY: MemoryId = MemoryId(Uuid::from_u128(2));
 const SECOND: Micros = 1_000_000;
 
-struct Fixture {
-    store: Store,
-    record: MemoryRecord,
+/// A store with one account and one memory.
+pub(crate) struct Fixture {
+    pub(crate) store: Store,
+    pub(crate) record: MemoryRecord,
     _dir: tempfile::TempDir,
 }
 
 impl Fixture {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).await.unwrap();
         sqlx::query("INSERT INTO account (account_id, name, webhook_secret, created_at) VALUES ($1, 'a', x'00', 0)")

@@ -129,4 +129,4 @@ fn migrator() -> Migrator {
 }
 
 #[cfg(test)]
-mod ingestion_tests;
+pub(crate) mod ingestion_tests;
