@@ -59,16 +59,23 @@ fn utf16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
         return None;
     }
     let (mut even, mut odd) = (0, 0);
+    let (mut spaces_be, mut spaces_le) = (0, 0);
     for pair in sample.chunks_exact(2) {
         even += usize::from(pair[0] == 0);
         odd += usize::from(pair[1] == 0);
+        spaces_be += usize::from(matches!(pair, [0, b' ' | b'\n' | b'\r']));
+        spaces_le += usize::from(matches!(pair, [b' ' | b'\n' | b'\r', 0]));
     }
     if (even + odd) * 4 < sample.len() && std::str::from_utf8(bytes).is_ok() {
         return None;
     }
     match (even, odd) {
-        (0, 1..) => Some(UTF_16LE),
-        (1.., 0) => Some(UTF_16BE),
+        (0, 0) => None,
+        (0, _) => Some(UTF_16LE),
+        (_, 0) => Some(UTF_16BE),
+        // Characters such as Ā (U+0100) and the wide space (U+3000) have a zero on the other side.
+        _ if spaces_le > 10 * spaces_be => Some(UTF_16LE),
+        _ if spaces_be > 10 * spaces_le => Some(UTF_16BE),
         _ => None,
     }
 }

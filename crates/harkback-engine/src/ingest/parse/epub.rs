@@ -1,8 +1,5 @@
 //! What do the chapters of an EPUB book say?
 
-use std::sync::LazyLock;
-
-use regex::Regex;
 use rustc_hash::FxHashMap;
 
 use super::package::{Package, damaged};
@@ -20,7 +17,7 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
     for part in &book.chapters {
         let bytes = package.required(part)?;
         let source = decode(&bytes, part)?;
-        let page = html::read_into(Prose::default(), &as_html(&source));
+        let page = html::read_into(Prose::default(), &html::with_ends(&source));
         let (heading, text) = page.prose.finish();
         // A title page says nothing that the title does not.
         if text.lines().all(|it| it.is_empty() || it.starts_with('#')) {
@@ -124,13 +121,4 @@ fn percent_decoded(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// HTML knows no elements that end themselves: `<title/>` would swallow the page.
-fn as_html(xhtml: &str) -> std::borrow::Cow<'_, str> {
-    static EMPTY: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"<(title|script|style|iframe|textarea|nav|footer|svg|math|td|th|li|p|div|span|a|i|b|em)(\s[^<>]*)?/>")
-            .expect("the pattern is constant")
-    });
-    EMPTY.replace_all(xhtml, "<$1$2></$1>")
 }

@@ -3,7 +3,9 @@
 //! Only html5ever's tokenizer runs, no tree is built: nesting costs nothing, a page of 200 MB in one line takes the memory
 //! of its text, and no input can overflow the stack or make the tree builder quadratic.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::sync::LazyLock;
 
 use html5ever::LocalName;
 use html5ever::tendril::StrTendril;
@@ -11,6 +13,7 @@ use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
+use regex::Regex;
 
 use super::prose::{CellKind, Prose};
 use super::{Emit, ParseError, ParseInput, collapse, encoding, title_of_name};
@@ -20,6 +23,8 @@ use crate::model::Document;
 /// else the file's name. Scripts, styles, navigation and footers are left out.
 pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let source = encoding::decode(input.bytes, declared_charset(input.bytes).as_deref())?;
+    let is_xhtml = source.trim_start().starts_with("<?xml");
+    let source = if is_xhtml { with_ends(&source) } else { source.into() };
     let page = read_into(Prose::default(), &source);
     let page_title = collapse(&page.title);
     let (heading, text) = page.prose.finish();
@@ -30,6 +35,18 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
     };
     let _stop = emit(Document { record_id: None, title, place: None, text });
     Ok(())
+}
+
+/// XHTML in a form that HTML understands: there, `<title/>` does not end itself and would swallow the page.
+pub(super) fn with_ends(xhtml: &str) -> Cow<'_, str> {
+    static EMPTY: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(concat!(
+            r"<(title|script|style|iframe|textarea|nav|footer|svg|math|object|audio|video",
+            r"|td|th|li|p|div|span|a|i|b|em)(\s[^<>]*)?/>"
+        ))
+        .expect("the pattern is constant")
+    });
+    EMPTY.replace_all(xhtml, "<$1$2></$1>")
 }
 
 /// What a page says.

@@ -162,6 +162,13 @@ fn reads_html() {
 }
 
 #[test]
+fn reads_xhtml() {
+    let page = b"<?xml version='1.0'?><html><head><title/><script src='x'/></head><body><p>Open <a id='x'/>at \
+        eight<a role='doc-noteref' href='#1'>1</a>.</p></body></html>";
+    assert_eq!(documents("hours.xhtml", page).unwrap()[0].text, "Open at eight.");
+}
+
+#[test]
 fn reads_csv() {
     let (name, bytes) = fixture!("price-list.csv");
     check(
@@ -323,6 +330,16 @@ fn reads_text_in_any_encoding() {
     let without_mark = documents(name, bytes).unwrap();
     let (name, bytes) = fixture!("hours-latin1.txt");
     assert_eq!(documents(name, bytes).unwrap(), without_mark);
+    for wide in [
+        "医院は\u{3000}八時に開く。\n昼は\u{3000}閉まる。\n",
+        "Ābele opens at eight.\nAsk for Āris.\n",
+    ] {
+        let little: Vec<u8> = wide.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = wide.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in [little, big] {
+            assert_eq!(documents("w.txt", &bytes).unwrap()[0].text, wide.trim_end());
+        }
+    }
     check(
         "b.txt",
         "\u{feff}日本語のテキスト。二つ目の文。".as_bytes(),

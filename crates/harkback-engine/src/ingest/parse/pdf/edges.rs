@@ -2,8 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::Sheet;
-use super::page::Row;
+use super::page::{Row, Sheet};
 use super::text::Style;
 
 /// Rows at the top and at the bottom of a page where heads and feet stand.

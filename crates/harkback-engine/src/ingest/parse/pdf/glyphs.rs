@@ -4,8 +4,7 @@ use pdf_extract::{Document, MediaBox, Object, OutputDev, OutputError, Transform,
 
 use super::super::ParseError;
 use super::super::package::protected;
-use super::page::{Page, Word};
-use super::poppler::Pages;
+use super::page::{Page, Pages, Sheet, Word};
 
 /// Reads a PDF with the `pdf-extract` crate. It panics on some damaged files; whoever calls a parser answers that.
 ///
@@ -18,7 +17,7 @@ pub(super) fn pages(bytes: &[u8]) -> Result<Pages, ParseError> {
     }
     let mut output = Output::default();
     output_doc(&document, &mut output).map_err(|it| damaged(&it))?;
-    Ok(Pages { title: title(&document), pages: output.pages })
+    Ok(Pages { title: title(&document), sheets: output.sheets })
 }
 
 fn damaged(error: &dyn std::fmt::Display) -> ParseError {
@@ -40,7 +39,8 @@ fn title(document: &Document) -> Option<String> {
 
 #[derive(Default)]
 struct Output {
-    pages: Vec<Page>,
+    sheets: Vec<Sheet>,
+    page: Option<Page>,
     top: f64,
     left: f64,
     open: Option<Word>,
@@ -57,7 +57,7 @@ const OVERLAP: f32 = 0.4;
 impl Output {
     fn end_word(&mut self) {
         let word = self.open.take().and_then(Word::sound);
-        if let Some((page, word)) = self.pages.last_mut().zip(word) {
+        if let Some((page, word)) = self.page.as_mut().zip(word) {
             page.words.push(word);
         }
     }
@@ -71,12 +71,13 @@ impl OutputDev for Output {
         _art: Option<(f64, f64, f64, f64)>,
     ) -> Result<(), OutputError> {
         (self.top, self.left) = (media.ury, media.llx);
-        self.pages.push(Page::new(number, (media.ury - media.lly) as f32));
+        self.page = Some(Page::new(number, (media.ury - media.lly) as f32));
         Ok(())
     }
 
     fn end_page(&mut self) -> Result<(), OutputError> {
         self.end_word();
+        self.sheets.extend(self.page.take().map(Page::sheet));
         Ok(())
     }
 

@@ -14,8 +14,8 @@ use std::ops::ControlFlow;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use self::page::{Page, Row};
-use self::poppler::{Outcome, Pages};
+use self::page::{Pages, Row, Sheet};
+use self::poppler::Outcome;
 use self::text::{Block, Style, is_unfinished, join, starts_lower};
 use super::{Emit, ParseError, ParseInput, metadata};
 use crate::model::{Document, Place};
@@ -23,8 +23,8 @@ use crate::model::{Document, Place};
 /// One document a page that holds text. A paragraph that runs over a page's end belongs to the page where it begins.
 pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     const PROGRAM: &str = "pdftotext";
-    let begins = input.bytes.iter().take(1024).copied().collect::<Vec<u8>>();
-    if !begins.windows(5).any(|it| it == b"%PDF-") {
+    let beginning = &input.bytes[..input.bytes.len().min(1024)];
+    if !beginning.windows(5).any(|it| it == b"%PDF-") {
         return Err(ParseError::new(
             "the file is named .pdf but is none: give it its right name, or save it as .pdf again",
         ));
@@ -37,7 +37,7 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
 }
 
 fn read(pages: Pages, name: &str, emit: &mut Emit<'_>) -> Result<(), ParseError> {
-    let mut sheets: Vec<Sheet> = pages.pages.into_iter().map(Sheet::new).collect();
+    let mut sheets = pages.sheets;
     if sheets.iter().all(|it| it.rows.is_empty()) {
         return Err(ParseError::new(
             "the PDF holds pictures of pages and no text: recognise its text (OCR) first, and upload that",
@@ -56,19 +56,6 @@ fn read(pages: Pages, name: &str, emit: &mut Emit<'_>) -> Result<(), ParseError>
     }
     let _stop = book.emit_open(emit);
     Ok(())
-}
-
-/// A page as rows.
-struct Sheet {
-    number: u32,
-    height: f32,
-    rows: Vec<Row>,
-}
-
-impl Sheet {
-    fn new(mut page: Page) -> Self {
-        Self { number: page.number, height: page.height, rows: page.rows() }
-    }
 }
 
 impl Style {

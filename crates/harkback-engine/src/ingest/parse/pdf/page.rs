@@ -10,13 +10,29 @@ pub(super) struct Word {
     pub(super) text: String,
 }
 
-/// A page as it was read; `words` are used up by [`Page::rows`].
+/// A page as it was read.
 #[derive(Debug)]
 pub(super) struct Page {
     /// From 1.
     pub(super) number: u32,
     pub(super) height: f32,
     pub(super) words: Vec<Word>,
+}
+
+/// A page as rows, from top to bottom: a tenth of what its words take.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    /// From 1.
+    pub(super) number: u32,
+    pub(super) height: f32,
+    pub(super) rows: Vec<Row>,
+}
+
+/// The pages of a file, and the title in its properties.
+#[derive(Debug, Default)]
+pub(super) struct Pages {
+    pub(super) title: Option<String>,
+    pub(super) sheets: Vec<Sheet>,
 }
 
 /// Words without a wide gap between them: a line of a column, a cell of a table.
@@ -95,30 +111,34 @@ impl Page {
         Self { number, height, words: Vec::new() }
     }
 
-    /// The page's rows from top to bottom. Text that runs upwards or downwards stands in words of one letter and is dropped.
-    pub(super) fn rows(&mut self) -> Vec<Row> {
-        let mut words = std::mem::take(&mut self.words);
-        words.retain(|it| it.height() < 4.0 * it.width().max(1.0) || it.text.chars().count() < 3);
-        words.sort_by(|a, b| a.middle().total_cmp(&b.middle()));
-        let mut rows = Vec::new();
-        let mut open: Vec<Word> = Vec::new();
-        // Middle and height of the row's tallest word: marks of notes stand above its middle.
-        let (mut middle, mut height) = (0.0, 0.0);
-        for word in words {
-            let is_same = (word.middle() - middle).abs() < 0.45 * word.height().max(height);
-            if !is_same && !open.is_empty() {
-                rows.push(row(std::mem::take(&mut open)));
-            }
-            if open.is_empty() || word.height() > height {
-                (middle, height) = (word.middle(), word.height());
-            }
-            open.push(word);
-        }
-        if !open.is_empty() {
-            rows.push(row(open));
-        }
-        rows
+    /// The page as rows.
+    pub(super) fn sheet(self) -> Sheet {
+        Sheet { number: self.number, height: self.height, rows: rows(self.words) }
     }
+}
+
+/// Text that runs upwards or downwards stands in high and narrow words and is dropped.
+fn rows(mut words: Vec<Word>) -> Vec<Row> {
+    words.retain(|it| it.height() < 4.0 * it.width().max(1.0) || it.text.chars().count() < 3);
+    words.sort_by(|a, b| a.middle().total_cmp(&b.middle()));
+    let mut rows = Vec::new();
+    let mut open: Vec<Word> = Vec::new();
+    // Middle and height of the row's tallest word: marks of notes stand above its middle.
+    let (mut middle, mut height) = (0.0, 0.0);
+    for word in words {
+        let is_same = (word.middle() - middle).abs() < 0.45 * word.height().max(height);
+        if !is_same && !open.is_empty() {
+            rows.push(row(std::mem::take(&mut open)));
+        }
+        if open.is_empty() || word.height() > height {
+            (middle, height) = (word.middle(), word.height());
+        }
+        open.push(word);
+    }
+    if !open.is_empty() {
+        rows.push(row(open));
+    }
+    rows
 }
 
 /// Of a word's height: a gap this wide divides columns and cells.

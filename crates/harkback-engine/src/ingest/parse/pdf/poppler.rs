@@ -5,20 +5,13 @@ use std::process::{Child, Command, Stdio};
 
 use super::super::ParseError;
 use super::super::package::protected;
-use super::page::{Page, Word};
+use super::page::{Page, Pages, Word};
 
 /// What came of asking poppler.
 pub(super) enum Outcome {
     Read(Pages),
     /// The program is not installed.
     Absent,
-}
-
-/// The pages of a file, and the title in its properties.
-#[derive(Default)]
-pub(super) struct Pages {
-    pub(super) title: Option<String>,
-    pub(super) pages: Vec<Page>,
 }
 
 /// Reads a PDF with the program of this name or path.
@@ -74,6 +67,7 @@ fn stopped(error: &std::io::Error) -> ParseError {
 /// The output is XHTML with one element a line.
 fn read(mut out: impl BufRead) -> std::io::Result<Pages> {
     let mut pages = Pages::default();
+    let mut open: Option<Page> = None;
     let mut line = Vec::new();
     // A line is a word; a longer one is cut, and what is cut off is no element.
     const MAX_LINE_BYTES: u64 = 1 << 20;
@@ -85,10 +79,12 @@ fn read(mut out: impl BufRead) -> std::io::Result<Pages> {
         let line = String::from_utf8_lossy(&line);
         let line = line.trim();
         if let Some(attributes) = line.strip_prefix("<page ") {
-            let number = u32::try_from(pages.pages.len() + 1).unwrap_or(u32::MAX);
-            pages.pages.push(Page::new(number, value(attributes, "height").unwrap_or(0.0)));
+            let number = u32::try_from(pages.sheets.len() + 1).unwrap_or(u32::MAX);
+            open = Some(Page::new(number, value(attributes, "height").unwrap_or(0.0)));
+        } else if line == "</page>" {
+            pages.sheets.extend(open.take().map(Page::sheet));
         } else if let Some(rest) = line.strip_prefix("<word ") {
-            if let Some((page, word)) = pages.pages.last_mut().zip(word(rest)) {
+            if let Some((page, word)) = open.as_mut().zip(word(rest)) {
                 page.words.push(word);
             }
         } else if let Some(title) = line.strip_prefix("<title>") {

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use expect_test::expect_file;
 
-use super::poppler::{Outcome, Pages};
+use super::page::Pages;
+use super::poppler::Outcome;
 use super::{glyphs, poppler, read};
 
 macro_rules! fixture {
@@ -69,7 +70,7 @@ fn pdfs_cut_off_anywhere_are_read_or_refused_without_poppler() {
     for at in (0..bytes.len()).step_by(bytes.len() / 23) {
         // The crate panics on some; whoever calls a parser turns that into a reason.
         let read =
-            std::panic::catch_unwind(|| glyphs::pages(&bytes[..at]).map(|it| it.pages.len()));
+            std::panic::catch_unwind(|| glyphs::pages(&bytes[..at]).map(|it| it.sheets.len()));
         assert!(!matches!(read, Ok(Ok(n)) if n > 3));
     }
 }
