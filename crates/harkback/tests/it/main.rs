@@ -9,6 +9,7 @@ mod budget;
 mod cli;
 mod clients;
 mod commands;
+mod crash;
 mod embedding;
 mod explain;
 mod files;
