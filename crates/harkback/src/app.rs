@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::api::idempotency::Turns;
+use crate::api::queue::Queue;
 use crate::clock::{Clock, Ids};
 use crate::config::Config;
 use crate::egress::Egress;
@@ -53,6 +55,12 @@ pub struct App {
     pub(crate) rate_limit: DefaultKeyedRateLimiter<String>,
     /// Requests that may still be under way.
     pub(crate) slots: Semaphore,
+    /// Questions under way and waiting.
+    pub(crate) questions: Queue,
+    /// Uploads that may still be under way.
+    pub(crate) upload_slots: Semaphore,
+    /// Idempotency keys whose first request is under way.
+    pub(crate) turns: Turns,
     secret: [u8; 32],
     last_now: AtomicI64,
     tasks: TaskTracker,
@@ -80,6 +88,9 @@ impl App {
         let quota = Quota::per_second(config.requests_per_second).allow_burst(burst);
         Ok(Arc::new(Self {
             slots: Semaphore::new(config.max_requests),
+            upload_slots: Semaphore::new(config.max_requests),
+            questions: Queue::new(),
+            turns: Turns::default(),
             config,
             store,
             memory,

@@ -33,10 +33,42 @@ pub struct Config {
     pub requests_per_second: NonZeroU32,
     /// Requests that may be under way at once; more are told to come back.
     pub max_requests: usize,
+    /// Connections that may be open at once; more are told to come back.
+    pub max_connections: usize,
     /// Seconds until a request is given up. Uploads may take longer.
     pub timeout_seconds: u64,
     /// What is logged, as `tracing` filters are written.
     pub log: String,
+    /// How long slow peers are waited for: no setting, but tests are less patient.
+    #[serde(skip)]
+    pub patience: Patience,
+}
+
+/// How long the server waits for a peer that is slow.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the head of a request, and for the next request on an open connection.
+    pub head: Duration,
+    /// For a whole JSON body.
+    pub body: Duration,
+    /// For the next bytes of an upload.
+    pub upload_pause: Duration,
+    /// The slowest rate at which an upload may go on; at least 1.
+    pub upload_bytes_per_second: u64,
+    /// For the peer to take more of its answer.
+    pub write: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(30),
+            body: Duration::from_secs(10),
+            upload_pause: Duration::from_secs(30),
+            upload_bytes_per_second: 4096,
+            write: Duration::from_secs(30),
+        }
+    }
 }
 
 /// Shape of a payload.
@@ -61,8 +93,10 @@ impl Default for Config {
             allowed_private_hosts: Vec::new(),
             requests_per_second: NonZeroU32::new(5000).expect("5000 is not zero"),
             max_requests: 512,
+            max_connections: 4096,
             timeout_seconds: 60,
             log: "info".to_owned(),
+            patience: Patience::default(),
         }
     }
 }
@@ -105,6 +139,9 @@ pub struct ConfigArgs {
     /// Requests that may be under way at once [default: 512]
     #[arg(long, value_name = "N", env = "HARKBACK_MAX_REQUESTS")]
     pub max_requests: Option<usize>,
+    /// Connections that may be open at once [default: 4096]
+    #[arg(long, value_name = "N", env = "HARKBACK_MAX_CONNECTIONS")]
+    pub max_connections: Option<usize>,
     /// Seconds until a request is given up [default: 60]
     #[arg(long, value_name = "SECONDS", env = "HARKBACK_TIMEOUT_SECONDS")]
     pub timeout_seconds: Option<u64>,
@@ -161,6 +198,7 @@ impl Config {
         overlay(&mut config.allowed_private_hosts, args.allowed_private_hosts);
         overlay(&mut config.requests_per_second, args.requests_per_second);
         overlay(&mut config.max_requests, args.max_requests);
+        overlay(&mut config.max_connections, args.max_connections);
         overlay(&mut config.timeout_seconds, args.timeout_seconds);
         overlay(&mut config.log, args.log);
         config.public_url = args.public_url.or(config.public_url);
@@ -188,6 +226,9 @@ impl Config {
         }
         if self.max_requests == 0 {
             return refuse("max_requests", "at least 1");
+        }
+        if self.max_connections == 0 {
+            return refuse("max_connections", "at least 1");
         }
         if self.timeout_seconds == 0 {
             return refuse("timeout_seconds", "at least 1");

@@ -74,6 +74,7 @@ pub async fn ensure_account(
         account_id: AccountId(ids.uuid(now)),
         name: name.to_owned(),
         webhook_secret: ids.bytes::<32>().to_vec(),
+        old_webhook_secret: None,
         created_at: now,
     };
     store.ensure_account(&wanted).await

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use harkback_engine::model::{Delivery, Micros};
+use harkback_engine::model::{Account, Delivery, Micros};
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sha2::Sha256;
@@ -72,7 +72,7 @@ async fn deliver(app: &App, delivery: &Delivery) -> harkback_engine::Result<()> 
             .fail_delivery(delivery.delivery_id, None, "the account is gone", None)
             .await;
     };
-    let headers = signed_headers(delivery, &account.webhook_secret, app.now());
+    let headers = signed_headers(delivery, &account, app.now());
     let outcome = app.egress.post(&delivery.url, headers, Bytes::from(delivery.body.clone())).await;
     let now = app.now();
     let retry_at = || {
@@ -96,15 +96,21 @@ async fn deliver(app: &App, delivery: &Delivery) -> harkback_engine::Result<()> 
     app.store.fail_delivery(delivery.delivery_id, status, &error, retry_at).await
 }
 
-/// The headers of the Standard Webhooks specification: the signature covers id, time and body.
-fn signed_headers(delivery: &Delivery, secret: &[u8], now: Micros) -> HeaderMap {
+/// The headers of the Standard Webhooks specification: a signature covers id, time and body. After a rotation there is one
+/// by each secret, so that receivers can change theirs in the meantime.
+fn signed_headers(delivery: &Delivery, account: &Account, now: Micros) -> HeaderMap {
     let id = delivery.delivery_id.to_string();
     let timestamp = (now / 1_000_000).to_string();
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
-    for part in [&id, ".", &timestamp, ".", &delivery.body] {
-        mac.update(part.as_bytes());
-    }
-    let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+    let old = account.old_webhook_secret.as_ref().filter(|it| now < it.until);
+    let signature = |secret: &Vec<u8>| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes any key");
+        for part in [&id, ".", &timestamp, ".", &delivery.body] {
+            mac.update(part.as_bytes());
+        }
+        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+    };
+    let secrets = std::iter::once(&account.webhook_secret).chain(old.map(|it| &it.secret));
+    let signature = secrets.map(signature).collect::<Vec<_>>().join(" ");
     let ascii =
         |text: &str| HeaderValue::from_str(text).expect("ids, numbers and base64 are ASCII");
     HeaderMap::from_iter([

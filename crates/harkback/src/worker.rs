@@ -7,6 +7,7 @@ use std::time::Duration;
 use harkback_engine::Error;
 use harkback_engine::model::{Job, Micros};
 
+use crate::api::idempotency;
 use crate::app::{App, AppState};
 use crate::{backoff, startup, webhooks};
 
@@ -159,11 +160,12 @@ pub async fn sweep(app: AppState) {
     }
 }
 
-/// Drops uploads that no file was made of within a day, and bytes that no upload stands for.
+/// Drops uploads that no file was made of within a day, bytes that no upload stands for, and answers kept long enough.
 ///
 /// # Errors
 /// If the database or the disk fails.
 pub async fn sweep_once(app: &App) -> harkback_engine::Result<()> {
+    app.store.drop_kept_answers(app.now() - idempotency::KEPT).await?;
     // List before looking: a key that is listed has had its upload row for longer than its bytes.
     let keys = app.blobs.keys().await?;
     app.store.drop_unused_uploads(app.now() - UNUSED_UPLOAD).await?;

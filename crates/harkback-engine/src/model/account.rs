@@ -11,6 +11,8 @@ pub struct Account {
     pub name: String,
     /// Key of the account's webhook signatures, 32 bytes.
     pub webhook_secret: Vec<u8>,
+    /// The key before the last rotation, while it signs too.
+    pub old_webhook_secret: Option<OldSecret>,
     /// When it was made.
     pub created_at: Micros,
 }
@@ -28,4 +30,30 @@ pub struct ApiKey {
     pub created_at: Micros,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Micros>,
+}
+
+/// A webhook secret that was rotated away and signs beside the new one for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldSecret {
+    /// The key, 32 bytes.
+    pub secret: Vec<u8>,
+    /// Until when it signs.
+    pub until: Micros,
+}
+
+/// What a request with an idempotency key was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// Whose request it was.
+    pub account_id: AccountId,
+    /// The key, the caller's choice; unique within the account.
+    pub key: String,
+    /// SHA-256 of the request: another request with the key is not the same one.
+    pub fingerprint: Vec<u8>,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Body of the answer, JSON.
+    pub body: Vec<u8>,
+    /// When the request came.
+    pub created_at: Micros,
 }

@@ -10,7 +10,7 @@ mod page;
 mod recall;
 mod receipt;
 
-pub use account::{Account, ApiKey};
+pub use account::{Account, ApiKey, KeptAnswer, OldSecret};
 pub use conversation::{
     EndUser, Message, MessageFilter, MessagePlace, MetadataEntry, Role, Session, SessionDeletion,
 };

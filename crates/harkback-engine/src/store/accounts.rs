@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::Store;
 use crate::error::{Error, Result};
-use crate::model::{Account, AccountId, ApiKey, Micros};
+use crate::model::{Account, AccountId, ApiKey, Micros, OldSecret};
 
 impl Store {
     /// The account of that name; `wanted` is stored and returned if there is none.
@@ -56,6 +56,29 @@ impl Store {
             .fetch_all(&self.reader)
             .await
             .map_err(Error::from)
+    }
+
+    /// Gives the account of that name a new webhook secret; the one it had signs beside it until `old_until`, and one
+    /// that was rotated away before no longer. False if there is no such account.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn rotate_webhook_secret(
+        &self,
+        name: &str,
+        secret: &[u8],
+        old_until: Micros,
+    ) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE account SET old_webhook_secret = webhook_secret, old_webhook_secret_until = $3, webhook_secret = $2
+             WHERE name = $1",
+        )
+        .bind(name)
+        .bind(secret)
+        .bind(old_until)
+        .execute(&self.writer)
+        .await?;
+        Ok(done.rows_affected() > 0)
     }
 
     /// Stores a new key.
@@ -151,10 +174,13 @@ impl Store {
 }
 
 fn account(row: SqliteRow) -> sqlx::Result<Account> {
+    let old: Option<Vec<u8>> = row.try_get("old_webhook_secret")?;
+    let until: Option<Micros> = row.try_get("old_webhook_secret_until")?;
     Ok(Account {
         account_id: AccountId(row.try_get("account_id")?),
         name: row.try_get("name")?,
         webhook_secret: row.try_get("webhook_secret")?,
+        old_webhook_secret: old.zip(until).map(|(secret, until)| OldSecret { secret, until }),
         created_at: row.try_get("created_at")?,
     })
 }

@@ -3,12 +3,16 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::Store;
+use super::page::{Listing, PageKey, fetch_page};
 use crate::error::{Error, Result};
-use crate::model::{AccountId, Delivery, DeliveryState, IngestionStatus, MemoryId, Micros};
+use crate::model::{
+    AccountId, Cursor, Delivery, DeliveryState, IngestionStatus, MemoryId, Micros, Owned, Page,
+    PageRequest,
+};
 
 /// The events of an ingestion, in the order in which they happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +124,57 @@ impl Store {
         .fetch_all(&self.reader)
         .await
         .map_err(Error::from)
+    }
+
+    /// The delivery of that id.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn delivery(
+        &self,
+        account_id: AccountId,
+        delivery_id: Uuid,
+    ) -> Result<Owned<Delivery>> {
+        let found = sqlx::query("SELECT * FROM delivery WHERE delivery_id = $1")
+            .bind(delivery_id)
+            .try_map(delivery)
+            .fetch_optional(&self.reader)
+            .await?;
+        Ok(match found {
+            Some(it) if it.account_id == account_id => Owned::Mine(it),
+            Some(_) => Owned::Foreign,
+            None => Owned::Absent,
+        })
+    }
+
+    /// A page of the account's deliveries, of one memory and in one state if these are named.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn list_deliveries(
+        &self,
+        account_id: AccountId,
+        memory_id: Option<MemoryId>,
+        state: Option<DeliveryState>,
+        request: &PageRequest,
+    ) -> Result<Page<Delivery>> {
+        let listing = Listing {
+            select: || {
+                let mut sql = QueryBuilder::new("SELECT * FROM delivery WHERE account_id = ");
+                sql.push_bind(account_id.0);
+                if let Some(memory_id) = memory_id {
+                    sql.push(" AND memory_id = ").push_bind(memory_id.0);
+                }
+                if let Some(state) = state {
+                    sql.push(" AND state = ").push_bind(state.as_str());
+                }
+                sql
+            },
+            key: PageKey::Uuid("delivery_id"),
+            row: delivery,
+            cursor: |it| Cursor { created_at: it.created_at, id: it.delivery_id.to_string() },
+        };
+        fetch_page(&self.reader, &listing, request).await
     }
 
     /// All deliveries, those of a memory together and in the order of their events.

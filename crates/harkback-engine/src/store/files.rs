@@ -6,13 +6,14 @@ use sqlx::{QueryBuilder, Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::Store;
+use super::answers;
 use super::page::{Listing, PageKey, fetch_page};
 use super::receipts::write_receipt;
 use super::samples::{outdate_samples, remove_sample};
 use crate::error::{Error, Result};
 use crate::model::{
-    AccountId, Cursor, DeletedCounts, DeletionKind, FileId, FileRecord, FileType, MemoryId,
-    MemoryKind, Micros, NewFile, Owned, Page, PageRequest, Receipt, Upload,
+    AccountId, Cursor, DeletedCounts, DeletionKind, FileId, FileRecord, FileType, KeptAnswer,
+    MemoryId, MemoryKind, Micros, NewFile, Owned, Page, PageRequest, Receipt, Upload,
 };
 
 /// A change of a file; `None` leaves a part as it is.
@@ -113,7 +114,7 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// Stores a new file. A `blob_key` must be that of a finished upload of the account.
+    /// Stores a new file. A `blob_key` must be that of a finished upload of the account. What `answer` makes of it is kept with it.
     ///
     /// # Errors
     /// [`AlreadyExists`](Error::AlreadyExists) if the account has a file of that id, [`BadInput`](Error::BadInput) if the
@@ -123,6 +124,7 @@ impl Store {
         account_id: AccountId,
         file: &NewFile,
         now: Micros,
+        answer: impl FnOnce(&FileRecord) -> Option<KeptAnswer> + Send,
     ) -> Result<FileRecord> {
         let mut tx = self.begin().await?;
         let size = match &file.blob_key {
@@ -149,8 +151,12 @@ impl Store {
         .try_map(record)
         .fetch_optional(&mut *tx)
         .await?;
+        let stored = stored.ok_or(Error::AlreadyExists)?;
+        if let Some(answer) = answer(&stored) {
+            answers::keep(&mut *tx, &answer).await?;
+        }
         tx.commit().await?;
-        stored.ok_or(Error::AlreadyExists)
+        Ok(stored)
     }
 
     /// Changes a file and returns it as it is then, with the key of its former bytes if nothing uses them any more: they

@@ -46,7 +46,7 @@ impl Fixture {
             created_at: 0,
             updated_at: 0,
         };
-        store.create_memory(&record).await.unwrap();
+        store.create_memory(&record, None).await.unwrap();
         Self { store, record, _dir: dir }
     }
 
@@ -61,7 +61,7 @@ impl Fixture {
             blob_key: None,
             external_uri: Some("https://example.com".into()),
         };
-        self.store.create_file(ACCOUNT, &file, 0).await.unwrap();
+        self.store.create_file(ACCOUNT, &file, 0, |_| None).await.unwrap();
         let id = Uuid::from_u128(200 + n);
         self.store.add_samples(&self.record, &[file_id], &[id], 0).await.unwrap().remove(0)
     }

@@ -10,7 +10,7 @@ use super::receipts::write_receipt;
 use super::versions::count_passages;
 use crate::error::{Error, Result};
 use crate::model::{
-    AccountId, Cursor, DeletedCounts, DeletionKind, MemoryId, MemoryKind, MemoryRecord,
+    AccountId, Cursor, DeletedCounts, DeletionKind, KeptAnswer, MemoryId, MemoryKind, MemoryRecord,
     MemoryRevision, Micros, Ontology, Owned, Page, PageRequest, Receipt,
 };
 
@@ -30,12 +30,16 @@ pub struct MemoryPatch {
 }
 
 impl Store {
-    /// Stores a new memory as given.
+    /// Stores a new memory as given. `answer` is kept with it.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn create_memory(&self, record: &MemoryRecord) -> Result<()> {
-        sqlx::query(
+    pub async fn create_memory(
+        &self,
+        record: &MemoryRecord,
+        answer: Option<&KeptAnswer>,
+    ) -> Result<()> {
+        let made = sqlx::query(
             "INSERT INTO memory (account_id, memory_id, name, description, kind, ontology, chunk_size, chunk_overlap,
                                  webhook_url, acceleration, fact_extraction, step, rev, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
@@ -54,9 +58,8 @@ impl Store {
         .bind(&record.step)
         .bind(record.rev)
         .bind(record.created_at)
-        .bind(record.updated_at)
-        .execute(&self.writer)
-        .await?;
+        .bind(record.updated_at);
+        self.execute_keeping(made, answer).await?;
         Ok(())
     }
 

@@ -4,19 +4,25 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::Store;
+use super::answers;
 use super::page::{Listing, PageKey, fetch_page};
 use crate::error::{Error, Result};
 use crate::model::{
-    AccountId, Cursor, Message, MessageFilter, MessagePlace, Micros, Owned, Page, PageRequest, Role,
+    AccountId, Cursor, KeptAnswer, Message, MessageFilter, MessagePlace, Micros, Owned, Page,
+    PageRequest, Role,
 };
 
 impl Store {
     /// Stores a new message, unless the session it names cannot take one. Where the message names no end user it gets
-    /// the session's; it is returned as stored.
+    /// the session's; it is returned as stored. What `answer` makes of it is kept with it.
     ///
     /// # Errors
     /// [`AlreadyExists`](Error::AlreadyExists) if the account has one of that id; otherwise if the database fails.
-    pub async fn create_message(&self, message: &Message) -> Result<Owned<MessagePlace>> {
+    pub async fn create_message(
+        &self,
+        message: &Message,
+        answer: impl FnOnce(&Message) -> Option<KeptAnswer> + Send,
+    ) -> Result<Owned<MessagePlace>> {
         let mut message = message.clone();
         let mut tx = self.begin().await?;
         if let Some(session_id) = message.session_id.as_deref() {
@@ -55,6 +61,9 @@ impl Store {
         .await?;
         if made.rows_affected() == 0 {
             return Err(Error::AlreadyExists);
+        }
+        if let Some(answer) = answer(&message) {
+            answers::keep(&mut *tx, &answer).await?;
         }
         tx.commit().await?;
         Ok(Owned::Mine(MessagePlace::Stored(message)))

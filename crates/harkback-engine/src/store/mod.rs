@@ -4,6 +4,7 @@
 //! for a writer and a commit is durable when the call returns (WAL, `synchronous=FULL`).
 
 mod accounts;
+mod answers;
 mod codec;
 mod deliveries;
 mod erasure;
@@ -118,6 +119,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "init", include_str!("migrations/0001_init.sql")),
     (2, "passage place", include_str!("migrations/0002_passage_place.sql")),
     (4, "receipts and reuse", include_str!("migrations/0004_receipts_and_reuse.sql")),
+    (5, "idempotency and rotation", include_str!("migrations/0005_idempotency_and_rotation.sql")),
 ];
 
 fn migrator() -> Migrator {

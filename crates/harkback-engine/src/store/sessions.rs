@@ -7,15 +7,21 @@ use sqlx::{QueryBuilder, Row};
 use super::Store;
 use super::page::{Listing, PageKey, fetch_page};
 use crate::error::{Error, Result};
-use crate::model::{AccountId, Cursor, MetadataEntry, Owned, Page, PageRequest, Session};
+use crate::model::{
+    AccountId, Cursor, KeptAnswer, MetadataEntry, Owned, Page, PageRequest, Session,
+};
 
 impl Store {
-    /// Stores a new session.
+    /// Stores a new session. `answer` is kept with it.
     ///
     /// # Errors
     /// [`AlreadyExists`](Error::AlreadyExists) if the account has one of that id, deleted or not; otherwise if the
     /// database fails.
-    pub async fn create_session(&self, session: &Session) -> Result<()> {
+    pub async fn create_session(
+        &self,
+        session: &Session,
+        answer: Option<&KeptAnswer>,
+    ) -> Result<()> {
         let made = sqlx::query(
             "INSERT INTO session
                  (account_id, id, customer_user_id, metadata, created_at, updated_at, ended_at, deleted_at)
@@ -28,10 +34,9 @@ impl Store {
         .bind(session.created_at)
         .bind(session.updated_at)
         .bind(session.ended_at)
-        .bind(session.deleted_at)
-        .execute(&self.writer)
-        .await?;
-        if made.rows_affected() == 0 { Err(Error::AlreadyExists) } else { Ok(()) }
+        .bind(session.deleted_at);
+        let n_made = self.execute_keeping(made, answer).await?;
+        if n_made == 0 { Err(Error::AlreadyExists) } else { Ok(()) }
     }
 
     /// The session of that id, deleted or not.

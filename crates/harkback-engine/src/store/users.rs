@@ -6,14 +6,14 @@ use sqlx::{QueryBuilder, Row};
 use super::Store;
 use super::page::{Listing, PageKey, fetch_page};
 use crate::error::{Error, Result};
-use crate::model::{AccountId, Cursor, EndUser, Owned, Page, PageRequest};
+use crate::model::{AccountId, Cursor, EndUser, KeptAnswer, Owned, Page, PageRequest};
 
 impl Store {
-    /// Stores a new user.
+    /// Stores a new user. `answer` is kept with it.
     ///
     /// # Errors
     /// [`AlreadyExists`](Error::AlreadyExists) if the account has one of that id; otherwise if the database fails.
-    pub async fn create_user(&self, user: &EndUser) -> Result<()> {
+    pub async fn create_user(&self, user: &EndUser, answer: Option<&KeptAnswer>) -> Result<()> {
         let made = sqlx::query(
             "INSERT INTO end_user (account_id, id, first_name, last_name, email, phone, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (account_id, id) DO NOTHING",
@@ -25,10 +25,9 @@ impl Store {
         .bind(&user.email)
         .bind(&user.phone)
         .bind(user.created_at)
-        .bind(user.updated_at)
-        .execute(&self.writer)
-        .await?;
-        if made.rows_affected() == 0 { Err(Error::AlreadyExists) } else { Ok(()) }
+        .bind(user.updated_at);
+        let n_made = self.execute_keeping(made, answer).await?;
+        if n_made == 0 { Err(Error::AlreadyExists) } else { Ok(()) }
     }
 
     /// The user of that id.

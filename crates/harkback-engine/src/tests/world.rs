@@ -48,10 +48,11 @@ impl World {
             account_id: ACCOUNT,
             name: "a".into(),
             webhook_secret: vec![0; 24],
+            old_webhook_secret: None,
             created_at: 0,
         };
         world.store.ensure_account(&account).await.unwrap();
-        world.store.create_memory(&world.new_record()).await.unwrap();
+        world.store.create_memory(&world.new_record(), None).await.unwrap();
         world
     }
 
@@ -74,7 +75,7 @@ impl World {
             blob_key: Some(self.upload(text).await),
             external_uri: None,
         };
-        let file = self.store.create_file(ACCOUNT, &file, self.now()).await.unwrap();
+        let file = self.store.create_file(ACCOUNT, &file, self.now(), |_| None).await.unwrap();
         self.put_in(&file).await;
     }
 

@@ -20,7 +20,13 @@ pub struct ApiError {
     message: Cow<'static, str>,
     retry_after_seconds: Option<u64>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
+    executed: Option<Executed>,
 }
+
+/// Marks an answer of a request that was carried out as far as it could be: it is kept under an idempotency key, while a
+/// refusal of what was sent leaves the key free.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Executed;
 
 /// Body of every error.
 #[derive(Serialize, ToSchema)]
@@ -71,6 +77,16 @@ pub fn wrong_method() -> ApiError {
     error(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
 }
 
+/// 408: the body came too slowly.
+pub fn too_slow() -> ApiError {
+    error(StatusCode::REQUEST_TIMEOUT, "Request body took too long")
+}
+
+/// 409: another request is in the way; worth trying again.
+pub fn conflict(message: impl Into<Cow<'static, str>>) -> ApiError {
+    ApiError { retry_after_seconds: Some(1), ..error(StatusCode::CONFLICT, message) }
+}
+
 /// 413: more bytes than allowed.
 pub fn too_large(max_bytes: u64) -> ApiError {
     error(StatusCode::PAYLOAD_TOO_LARGE, format!("Request body must be at most {max_bytes} bytes"))
@@ -93,12 +109,24 @@ pub fn unavailable(message: &'static str) -> ApiError {
 pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> ApiError {
     ApiError {
         cause: Some(cause.into()),
+        executed: Some(Executed),
         ..error(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
     }
 }
 
 fn error(status: StatusCode, message: impl Into<Cow<'static, str>>) -> ApiError {
-    ApiError { status, message: message.into(), retry_after_seconds: None, cause: None }
+    ApiError {
+        status,
+        message: message.into(),
+        retry_after_seconds: None,
+        cause: None,
+        executed: None,
+    }
+}
+
+/// The same error, of a request that was carried out.
+fn executed(error: ApiError) -> ApiError {
+    ApiError { executed: Some(Executed), ..error }
 }
 
 /// The resources, as messages name them.
@@ -116,6 +144,8 @@ pub enum Noun {
     Message,
     /// A receipt.
     Receipt,
+    /// A webhook delivery.
+    Delivery,
 }
 
 impl Noun {
@@ -128,23 +158,24 @@ impl Noun {
             Self::Session => "Session",
             Self::Message => "Message",
             Self::Receipt => "Receipt",
+            Self::Delivery => "Delivery",
         }
     }
 
     /// 400: no account has it.
     pub fn not_found(self) -> ApiError {
-        bad_request(format!("{} not found", self.name()))
+        executed(bad_request(format!("{} not found", self.name())))
     }
 
     /// 400: the account has one of this id.
     pub fn already_exists(self) -> ApiError {
-        bad_request(format!("{} already exists", self.name()))
+        executed(bad_request(format!("{} already exists", self.name())))
     }
 
     /// 403: another account's.
     pub fn not_authorized(self, verb: Verb) -> ApiError {
         let noun = self.name().to_lowercase();
-        forbidden(format!("Not authorized to {} this {noun}", verb.name()))
+        executed(forbidden(format!("Not authorized to {} this {noun}", verb.name())))
     }
 
     /// The record, if it is the caller's own.
@@ -209,6 +240,9 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Some(executed) = self.executed {
+            response.extensions_mut().insert(executed);
+        }
         response
     }
 }
@@ -221,6 +255,8 @@ fn word(status: StatusCode) -> &'static str {
         StatusCode::FORBIDDEN => "forbidden",
         StatusCode::NOT_FOUND => "not_found",
         StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::REQUEST_TIMEOUT => "timeout",
+        StatusCode::CONFLICT => "conflict",
         StatusCode::PAYLOAD_TOO_LARGE => "payload_too_large",
         StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",
@@ -242,12 +278,14 @@ fn chain(error: &dyn StdError) -> String {
 /// The errors that any route may answer, for the API document.
 pub struct Errors;
 
-const DOCUMENTED: [(u16, &str); 9] = [
+const DOCUMENTED: [(u16, &str); 11] = [
     (400, "The request cannot be accepted as it is; `error` says why"),
     (401, "No API key"),
     (403, "Unknown or revoked API key, or another account's record"),
     (404, "No such route"),
     (405, "The route has no such method"),
+    (408, "The body came too slowly"),
+    (409, "Another request is in the way; see `Retry-After`"),
     (413, "The body is too large"),
     (429, "More requests than the key may make; see `Retry-After`"),
     (500, "A fault of the server"),

@@ -11,6 +11,7 @@ use super::auth::Caller;
 use super::envelope::{Created, Deleted, Success, Time, created, success};
 use super::error::{ApiError, Errors, Noun, Verb, bad_request, must_be};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
+use super::idempotency::Keyed;
 use super::page::{List, PageParams, PageTokens};
 use super::receipts::{WithReceipt, deleted_with};
 use crate::app::{App, AppState};
@@ -143,10 +144,12 @@ pub struct FilePage {
 pub async fn create_file(
     State(app): State<AppState>,
     caller: Caller,
+    keyed: Keyed,
     fields: Fields,
 ) -> Result<Created<FileBody>, ApiError> {
     let file = new_file(&app, &fields)?;
-    let made = app.store.create_file(caller.account_id, &file, app.now()).await;
+    let kept = |it: &FileRecord| keyed.keep(&created(FileBody::from(it)));
+    let made = app.store.create_file(caller.account_id, &file, app.now(), kept).await;
     let record = made.map_err(|error| Noun::File.creation_failed(error))?;
     Ok(created(FileBody::from(&record)))
 }

@@ -13,6 +13,7 @@ use super::auth::Caller;
 use super::envelope::{Created, Deleted, Success, Time, created, success};
 use super::error::{ApiError, Errors, Noun, Verb, bad_request, must_be, required};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
+use super::idempotency::Keyed;
 use super::page::{List, PageParams, PageTokens};
 use super::receipts::{WithReceipt, deleted_with};
 use crate::app::{App, AppState};
@@ -189,11 +190,13 @@ pub struct MemoryPage {
 pub async fn create_memory(
     State(app): State<AppState>,
     caller: Caller,
+    keyed: Keyed,
     fields: Fields,
 ) -> Result<Created<MemoryBody>, ApiError> {
     let record = record(&app, &caller, &fields)?;
-    app.store.create_memory(&record).await?;
-    Ok(created(MemoryBody::from(&record)))
+    let answer = created(MemoryBody::from(&record));
+    app.store.create_memory(&record, keyed.keep(&answer).as_ref()).await?;
+    Ok(answer)
 }
 
 /// List memories, newest first

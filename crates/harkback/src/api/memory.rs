@@ -1,6 +1,6 @@
 //! `GET /memory`: a question to a memory, and the answer in the shape the client's generation reads.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
@@ -176,10 +176,14 @@ pub async fn query_memory(
     params: Params,
 ) -> Result<impl IntoResponse, ApiError> {
     let memory_id = params.required_id("memoryID", "Memory ID")?;
-    let request = request(&params)?;
+    let mut request = request(&params)?;
+    let came = Instant::now();
     let shape = shape(&app, &params);
     let has_budget = request.budget.is_some();
     let record = find_memory(&app, &caller, &memory_id, Verb::Access).await?;
+    // Held until the answer is there.
+    let _turn = app.questions.turn(request.budget).await?;
+    request.budget = request.budget.map(|it| it.saturating_sub(came.elapsed()));
     let recall = app.memory.recall(&record, &request).await?;
     let mode = if recall.embedder.is_some() { "semantic" } else { "lexical" };
     let headers = AppendHeaders([

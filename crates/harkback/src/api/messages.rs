@@ -10,6 +10,7 @@ use super::auth::Caller;
 use super::envelope::{Created, Deleted, Success, Time, created, success};
 use super::error::{ApiError, Errors, Noun, Verb, bad_request, required};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
+use super::idempotency::Keyed;
 use super::page::{List, PageParams, PageTokens};
 use super::receipts::{WithReceipt, deleted_with};
 use crate::app::AppState;
@@ -136,6 +137,7 @@ pub struct MessagePage {
 pub async fn create_message(
     State(app): State<AppState>,
     caller: Caller,
+    keyed: Keyed,
     fields: Fields,
 ) -> Result<Created<Message>, ApiError> {
     let new = NewMessage::read(&fields)?;
@@ -150,8 +152,9 @@ pub async fn create_message(
         created_at: now,
         updated_at: now,
     };
-    let place =
-        app.store.create_message(&message).await.map_err(|e| Noun::Message.creation_failed(e))?;
+    let kept = |it: &model::Message| keyed.keep(&created(Message::from(it.clone())));
+    let place = app.store.create_message(&message, kept).await;
+    let place = place.map_err(|e| Noun::Message.creation_failed(e))?;
     match Noun::Session.mine(place, Verb::Access)? {
         MessagePlace::Stored(message) => Ok(created(message.into())),
         MessagePlace::SessionDeleted => Err(bad_request("Session already deleted")),

@@ -1,17 +1,22 @@
 //! Which routes are there, and what happens around each of them?
 
 pub mod auth;
+mod connections;
+pub mod deliveries;
 pub mod envelope;
 pub mod error;
 pub mod explanation;
 pub mod extract;
 pub mod files;
 pub mod health;
+pub mod idempotency;
+mod intake;
 pub mod memories;
 pub mod memory;
 pub mod messages;
 mod openapi;
 pub mod page;
+pub(crate) mod queue;
 pub mod receipts;
 pub mod samples;
 pub mod sessions;
@@ -19,18 +24,14 @@ pub mod uploads;
 pub mod users;
 
 use std::any::Any;
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::Uri;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, patch, put};
-use axum::serve::ListenerExt;
+use axum::routing::{delete, get, patch, post, put};
 use axum::{Json, Router};
-use tokio::net::TcpListener;
 use tower::Layer;
 use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -40,8 +41,7 @@ use utoipa_axum::routes;
 use crate::app::AppState;
 use crate::telemetry;
 
-/// How long open connections may go on after the server was told to end.
-const DRAIN_WAIT: Duration = Duration::from_secs(30);
+pub use connections::{listen, raise_open_files, serve};
 
 /// Every route that answers within the time limit.
 fn resources() -> OpenApiRouter<AppState> {
@@ -75,9 +75,9 @@ fn resources() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::delete_message))
         .routes(routes!(receipts::get_receipt))
         .routes(routes!(receipts::list_receipts))
-        .routes(routes!(health::get_health))
-        .routes(routes!(health::get_readiness))
-        .routes(routes!(health::get_metrics))
+        .routes(routes!(deliveries::list_deliveries))
+        .routes(routes!(deliveries::get_delivery))
+        .routes(routes!(deliveries::redeliver))
         // Without an id these answer that it is required, not that there is no such route.
         .route("/memories/get", get(memories::get_memory))
         .route("/memories/update", patch(memories::update_memory))
@@ -92,6 +92,16 @@ fn resources() -> OpenApiRouter<AppState> {
         .route("/messages/get", get(messages::get_message))
         .route("/messages/delete", delete(messages::delete_message))
         .route("/receipts/get", get(receipts::get_receipt))
+        .route("/deliveries/get", get(deliveries::get_delivery))
+        .route("/deliveries/redeliver", post(deliveries::redeliver))
+}
+
+/// What operators ask: answered also when the server is full.
+fn operations() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(health::get_health))
+        .routes(routes!(health::get_readiness))
+        .routes(routes!(health::get_metrics))
         .route("/docs", get(openapi::get_docs))
         .route("/docs/{file}", get(openapi::get_docs_file))
 }
@@ -105,17 +115,21 @@ fn transfers() -> OpenApiRouter<AppState> {
 /// The whole API, ready to be served.
 pub fn router(app: &AppState) -> Router {
     telemetry::prometheus();
-    let (routes, document) = resources()
+    let resources = resources()
+        .layer(from_fn_with_state(Arc::clone(app), intake::if_there_is_room))
+        .layer(from_fn_with_state(Arc::clone(app), intake::take_in))
+        .merge(operations())
         .layer(from_fn_with_state(Arc::clone(app), within_time))
-        .layer(DefaultBodyLimit::max(extract::MAX_BODY_BYTES))
-        .merge(transfers())
-        .split_for_parts();
+        .layer(DefaultBodyLimit::max(extract::MAX_BODY_BYTES));
+    let transfers = transfers()
+        .layer(from_fn_with_state(Arc::clone(app), intake::if_there_is_room_for_an_upload));
+    let (routes, document) = resources.merge(transfers).split_for_parts();
+    let document = openapi::finished(document);
     let inner = routes
         .route("/openapi.json", get(async move || Json(document.clone())))
         .fallback(async || error::no_route())
         .method_not_allowed_fallback(async || error::wrong_method())
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(Arc::clone(app), if_there_is_room))
         .layer(from_fn_with_state(Arc::clone(app), telemetry::observe))
         .with_state(Arc::clone(app));
     Router::new().fallback_service(MapRequestLayer::new(without_trailing_slash).layer(inner))
@@ -123,30 +137,7 @@ pub fn router(app: &AppState) -> Router {
 
 /// The OpenAPI document of [`router`].
 pub fn document() -> utoipa::openapi::OpenApi {
-    resources().merge(transfers()).into_openapi()
-}
-
-/// Serves the API until `app.ending` is cancelled, then lets open requests end.
-///
-/// # Errors
-/// If the listener fails.
-pub async fn serve(app: &AppState, listener: TcpListener) -> io::Result<()> {
-    let listener = listener.tap_io(|tcp| {
-        if let Err(error) = tcp.set_nodelay(true) {
-            tracing::debug!(error.message = %error, "answers may wait for the network to fill a packet");
-        }
-    });
-    let ending = app.ending.clone();
-    app.spawn(telemetry::fold_durations(ending.clone()));
-    let serving = axum::serve(listener, router(app))
-        .with_graceful_shutdown(app.ending.clone().cancelled_owned());
-    tokio::select! {
-        ended = serving.into_future() => ended,
-        () = async { ending.cancelled().await; tokio::time::sleep(DRAIN_WAIT).await } => {
-            tracing::warn!("connections were closed before their requests had ended");
-            Ok(())
-        }
-    }
+    openapi::finished(resources().merge(operations()).merge(transfers()).into_openapi())
 }
 
 /// Every route answers with and without a trailing slash, directly.
@@ -170,13 +161,6 @@ async fn within_time(State(app): State<AppState>, request: Request, next: Next) 
     match tokio::time::timeout(app.config.timeout(), next.run(request)).await {
         Ok(response) => response,
         Err(_) => error::unavailable("Request took too long").into_response(),
-    }
-}
-
-async fn if_there_is_room(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    match app.slots.try_acquire() {
-        Ok(_slot) => next.run(request).await,
-        Err(_) => error::unavailable("Too many requests under way").into_response(),
     }
 }
 

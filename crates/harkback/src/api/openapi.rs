@@ -5,8 +5,10 @@ use std::sync::{Arc, LazyLock};
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
-use utoipa::openapi::{OpenApi, Server};
+use utoipa::openapi::{OpenApi, RefOr, Required, Server};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_swagger_ui::{Config, serve};
 
@@ -38,6 +40,26 @@ impl Modify for ApiKeyHeader {
 /// The document without any route.
 pub(super) fn frame() -> OpenApi {
     Frame::openapi()
+}
+
+/// The document with what all POSTs have in common.
+pub(super) fn finished(mut document: OpenApi) -> OpenApi {
+    let text =
+        || ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+    for path in document.paths.paths.values_mut() {
+        let Some(post) = &mut path.post else { continue };
+        let key = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(
+                "A text of the caller's choice: the same request with the same key is answered as it was the first \
+                 time, for 24 hours, without being carried out again",
+            ))
+            .schema(Some(text()));
+        post.parameters.get_or_insert_default().push(RefOr::T(key.build()));
+    }
+    document
 }
 
 static DOCS: LazyLock<Arc<Config<'static>>> =

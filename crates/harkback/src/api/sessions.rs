@@ -11,6 +11,7 @@ use super::auth::Caller;
 use super::envelope::{Created, Deleted, Success, Time, created, success};
 use super::error::{ApiError, Errors, Noun, Verb, bad_request, must_be};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
+use super::idempotency::Keyed;
 use super::page::{List, PageParams, PageTokens};
 use super::receipts::{WithReceipt, deleted_with, extent};
 use crate::app::AppState;
@@ -117,6 +118,7 @@ pub struct SessionPage {
 pub async fn create_session(
     State(app): State<AppState>,
     caller: Caller,
+    keyed: Keyed,
     fields: Fields,
 ) -> Result<Created<Session>, ApiError> {
     let new = NewSession::read(&fields)?;
@@ -132,8 +134,11 @@ pub async fn create_session(
         ended_at: None,
         deleted_at: None,
     };
-    app.store.create_session(&session).await.map_err(|e| Noun::Session.creation_failed(e))?;
-    Ok(created(session.into()))
+    let answer = created(Session::from(session.clone()));
+    let kept = keyed.keep(&answer);
+    let made = app.store.create_session(&session, kept.as_ref()).await;
+    made.map_err(|e| Noun::Session.creation_failed(e))?;
+    Ok(answer)
 }
 
 /// Get a session

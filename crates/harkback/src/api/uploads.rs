@@ -22,6 +22,7 @@ use super::envelope::{Success, success};
 use super::error::{ApiError, Errors, bad_request, forbidden, too_large};
 use super::extract::{Fields, Params};
 use super::files::extension;
+use super::intake::paced;
 use super::samples::Done;
 use crate::app::{App, AppState};
 
@@ -97,7 +98,7 @@ pub async fn put_upload(
     if length.is_some_and(|it| it > max_bytes) {
         return Err(too_large(max_bytes));
     }
-    match app.blobs.put(key, app.new_id(), max_bytes, body.into_data_stream()).await? {
+    match app.blobs.put(key, app.new_id(), max_bytes, paced(body, &app.config.patience)).await? {
         Put::Stored { n_bytes } => {
             let size = i64::try_from(n_bytes).map_err(|_| too_large(max_bytes))?;
             app.store.finish_upload(key, size, app.now()).await?;

@@ -10,6 +10,7 @@ use super::auth::Caller;
 use super::envelope::{Created, Deleted, Success, Time, created, success};
 use super::error::{ApiError, Errors, Noun, Verb};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
+use super::idempotency::Keyed;
 use super::page::{List, PageParams, PageTokens};
 use super::receipts::{WithReceipt, deleted_with, extent};
 use crate::app::AppState;
@@ -110,6 +111,7 @@ pub struct UserPage {
 pub async fn create_user(
     State(app): State<AppState>,
     caller: Caller,
+    keyed: Keyed,
     fields: Fields,
 ) -> Result<Created<User>, ApiError> {
     let new = NewUser::read(&fields)?;
@@ -124,8 +126,11 @@ pub async fn create_user(
         created_at: now,
         updated_at: now,
     };
-    app.store.create_user(&user).await.map_err(|e| Noun::User.creation_failed(e))?;
-    Ok(created(user.into()))
+    let answer = created(User::from(user.clone()));
+    let kept = keyed.keep(&answer);
+    let made = app.store.create_user(&user, kept.as_ref()).await;
+    made.map_err(|e| Noun::User.creation_failed(e))?;
+    Ok(answer)
 }
 
 /// Get a user

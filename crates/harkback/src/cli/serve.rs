@@ -17,6 +17,9 @@ use crate::config::{Config, ConfigArgs};
 use crate::models::{ModelsDir, load_or_fetch};
 use crate::{api, telemetry, worker};
 
+/// Files that are open beside the connections: the database's, uploads, models.
+const FILES_BESIDE_CONNECTIONS: u64 = 512;
+
 /// Arguments of `harkback serve`.
 #[derive(Args, Debug)]
 pub(super) struct ServeArgs {
@@ -54,9 +57,17 @@ impl Server {
         printer: &Printer,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
         telemetry::init_logs(&config.log)?;
+        if let Some(n_files) = api::raise_open_files()
+            && n_files < config.max_connections as u64 + FILES_BESIDE_CONNECTIONS
+        {
+            printer.note(&format!(
+                "the system lets this process open {n_files} files, which is too few for {} connections: raise the \
+                 limit (`ulimit -n`) or lower `max_connections`",
+                config.max_connections
+            ));
+        }
         // First, because nothing should be downloaded for a server that cannot start.
-        let listener = TcpListener::bind(config.listen)
-            .await
+        let listener = api::listen(config.listen)
             .map_err(|error| format!("cannot listen on `{}`: {error}", config.listen))?;
         let url = format!("http://{}", listener.local_addr()?);
 

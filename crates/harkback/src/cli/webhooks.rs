@@ -7,12 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use harkback_engine::Store;
-use harkback_engine::model::{Delivery, MemoryId};
+use harkback_engine::model::{Delivery, MemoryId, Micros};
 use uuid::Uuid;
 
 use super::keys::open_existing;
 use super::{DataDir, Outcome, Printer};
-use crate::clock::Clock;
+use crate::clock::{Clock, Ids};
 
 /// Arguments of `harkback webhooks`.
 #[derive(Args, Debug)]
@@ -28,6 +28,20 @@ enum Action {
         /// Name of the account, as it was given to `keys create`
         #[arg(long, value_name = "NAME")]
         account: String,
+        #[command(flatten)]
+        data: DataDir,
+    },
+    /// Give an account a new webhook secret, and print it
+    ///
+    /// The one before signs beside it for a while: receivers verify with either until they have the new one. A second
+    /// rotation ends the first one's wait.
+    Rotate {
+        /// Name of the account, as it was given to `keys create`
+        #[arg(long, value_name = "NAME")]
+        account: String,
+        /// How long the secret before goes on signing
+        #[arg(long, value_name = "HOURS", default_value_t = 24)]
+        overlap_hours: u32,
         #[command(flatten)]
         data: DataDir,
     },
@@ -56,11 +70,16 @@ enum Action {
 /// # Errors
 /// If the data directory or its database cannot be used, or there is no such account, memory or delivery.
 pub(super) async fn webhooks(args: &WebhooksArgs, printer: &Printer) -> Outcome {
-    let (Action::Secret { data, .. } | Action::List { data, .. } | Action::Redeliver { data, .. }) =
-        &args.action;
+    let (Action::Secret { data, .. }
+    | Action::Rotate { data, .. }
+    | Action::List { data, .. }
+    | Action::Redeliver { data, .. }) = &args.action;
     let store = open_existing(&data.path).await?;
     let done = match &args.action {
         Action::Secret { account, .. } => secret(&store, account, printer).await,
+        Action::Rotate { account, overlap_hours, .. } => {
+            rotate(&store, account, *overlap_hours, printer).await
+        }
         Action::List { memory, .. } => list(&store, memory.map(MemoryId), printer).await,
         Action::Redeliver { delivery, .. } => redeliver(&store, *delivery, printer).await,
     };
@@ -71,10 +90,31 @@ pub(super) async fn webhooks(args: &WebhooksArgs, printer: &Printer) -> Outcome 
 async fn secret(store: &Store, name: &str, printer: &Printer) -> Outcome {
     let name = name.trim();
     let Some(account) = store.accounts().await?.into_iter().find(|it| it.name == name) else {
-        return Err(format!("there is no account `{name}`; `harkback keys list` names them").into());
+        return Err(no_account(name));
     };
-    printer.data(&format!("whsec_{}", STANDARD.encode(account.webhook_secret)));
+    printer.data(&printed(&account.webhook_secret));
     Ok(ExitCode::SUCCESS)
+}
+
+async fn rotate(store: &Store, name: &str, overlap_hours: u32, printer: &Printer) -> Outcome {
+    let name = name.trim();
+    let secret = Ids::Random.bytes::<32>();
+    let old_until = Clock::System.now() + Micros::from(overlap_hours) * 3600 * 1_000_000;
+    if !store.rotate_webhook_secret(name, &secret, old_until).await? {
+        return Err(no_account(name));
+    }
+    printer.data(&printed(&secret));
+    printer.note(&format!("the secret before goes on signing beside it for {overlap_hours} hours"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn no_account(name: &str) -> Box<dyn std::error::Error + Send + Sync> {
+    format!("there is no account `{name}`; `harkback keys list` names them").into()
+}
+
+/// As Standard Webhooks libraries take it.
+fn printed(secret: &[u8]) -> String {
+    format!("whsec_{}", STANDARD.encode(secret))
 }
 
 async fn list(store: &Store, memory: Option<MemoryId>, printer: &Printer) -> Outcome {

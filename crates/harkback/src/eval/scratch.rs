@@ -47,7 +47,7 @@ impl Scratch {
             Some(record) => record,
             None => {
                 let record = empty_memory(account, MemoryId(app.new_id()), app.now());
-                app.store.create_memory(&record).await?;
+                app.store.create_memory(&record, None).await?;
                 record
             }
         };
@@ -150,7 +150,7 @@ impl Scratch {
             blob_key: Some(key),
             external_uri: None,
         };
-        app.store.create_file(self.account, &file, app.now()).await?;
+        app.store.create_file(self.account, &file, app.now(), |_| None).await?;
         Ok(file_id)
     }
 }

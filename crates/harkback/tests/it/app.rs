@@ -87,7 +87,7 @@ impl TestApp {
 
     /// Serves on a free port of this machine, for clients that need a socket.
     pub(crate) async fn listen(&self) -> SocketAddr {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = api::listen(([127, 0, 0, 1], 0).into()).unwrap();
         let address = listener.local_addr().unwrap();
         let app = AppState::clone(&self.app);
         self.app.spawn(async move { api::serve(&app, listener).await.unwrap() });
@@ -183,6 +183,8 @@ impl Reply {
             403 => "forbidden",
             404 => "not_found",
             405 => "method_not_allowed",
+            408 => "timeout",
+            409 => "conflict",
             413 => "payload_too_large",
             429 => "too_many_requests",
             503 => "unavailable",

@@ -123,23 +123,6 @@ async fn a_key_that_asks_too_often_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_full_server_sheds_requests() {
-    let test = TestApp::with(Models::default(), |it| it.max_requests = 1).await;
-    let (sender, body) = slow_body();
-    let alice = test.alice.clone();
-    let request = Request::builder().method("POST").uri("/users/create").body(body).unwrap();
-    let (slow, ()) = tokio::join!(alice.request(request), async {
-        tokio::task::yield_now().await;
-        let reply = test.bob.get("/users/list").await;
-        reply.expect_error(503, "Too many requests under way");
-        assert!(reply.headers.contains_key(header::RETRY_AFTER));
-        drop(sender);
-    });
-    slow.expect_error(400, "Invalid JSON in request body");
-    test.bob.get("/users/list").await.expect(200);
-}
-
-#[tokio::test]
 async fn a_request_that_takes_too_long_is_given_up() {
     let test = TestApp::with(Models::default(), |it| it.timeout_seconds = 1).await;
     let (_sender, body) = slow_body();

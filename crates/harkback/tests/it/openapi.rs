@@ -26,8 +26,17 @@ async fn every_operation_is_named_after_its_act_and_tells_its_errors() {
         let id = operation["operationId"].as_str().unwrap();
         let verb = id.split('_').next().unwrap();
         let verbs = [
-            "create", "get", "list", "update", "delete", "add", "start", "upload", "query", "put",
-            "resend",
+            "create",
+            "get",
+            "list",
+            "update",
+            "delete",
+            "add",
+            "start",
+            "upload",
+            "query",
+            "put",
+            "redeliver",
         ];
         assert!(verbs.contains(&verb), "{id}");
         assert!(ids.insert(id.to_owned()), "{id} twice");

@@ -209,3 +209,116 @@ async fn bytes_that_nobody_uses_are_swept_away() {
     assert!(app.app.blobs.get(&unused).await.unwrap().is_none());
     assert_eq!(app.app.blobs.get(&used).await.unwrap().unwrap(), "used");
 }
+
+#[tokio::test]
+async fn names_that_are_paths_lead_nowhere() {
+    let app = small().await;
+    let anna = &app.alice;
+    let account = anna.post("/users/create", json!({"firstName": "A", "lastName": "B"})).await;
+    let account = account.data(201).text("userID");
+    for name in [
+        "../../etc/passwd.txt",
+        "/etc/cron.d/x.txt",
+        "..\\..\\x.txt",
+        "a/../../b.txt",
+        "%2e%2e%2fx.txt",
+        "x.txt?len=9999999&sig=x.txt",
+        "x.txt#a.txt",
+        "\u{202e}txt.exe.txt",
+        &format!("{}.txt", "x".repeat(10_000)),
+    ] {
+        let (url, key) = upload_url(anna, name).await;
+        let (owner, file) = key.split_once('/').unwrap();
+        assert_eq!(owner, account, "{name}");
+        let (stem, extension) = file.split_once('.').unwrap();
+        assert!(stem.len() == 32 && stem.bytes().all(|it| it.is_ascii_hexdigit()), "{key}");
+        assert_eq!(extension, "txt", "{key}");
+        assert_eq!(put(&app, &url, "x").await.status, 200, "{name}");
+    }
+    for file in std::fs::read_dir(app.app.config.data.join("blobs")).unwrap() {
+        assert_eq!(file.unwrap().file_name().to_str(), Some(account.as_str()));
+    }
+    let outside = ["../../etc/passwd", "..", "/etc/passwd", "a\\b", "", "%2e%2e", "blobs/../x"];
+    for key in outside.iter().map(|it| format!("{account}/{it}")).chain(outside.map(String::from)) {
+        let made = anna.post("/files/create", json!({"name": "a.txt", "key": key})).await;
+        made.expect_error(400, "key must be the key of a finished upload");
+    }
+}
+
+#[tokio::test]
+async fn a_url_is_taken_as_it_is_written() {
+    let app = small().await;
+    let anna = &app.alice;
+    let (url, key) = upload_url(anna, "a.txt").await;
+    let (path, query) = url.split_once('?').unwrap();
+    let first = key.as_bytes()[0];
+    let folder = key.split_once('/').unwrap().0;
+    for other in [
+        path.replacen(&key, &format!("%{first:02x}{}", &key[1..]), 1),
+        path.replacen(&key, &key.replacen('/', "%2f", 1), 1),
+        path.replacen(&key, &key.replacen('/', "//", 1), 1),
+        path.replacen(&key, &format!("{folder}/../{key}"), 1),
+        path.replacen(&key, &format!("{folder}/%2e%2e/{key}"), 1),
+        format!("{path}%00"),
+        path.replacen(".txt", ".TXT", 1),
+        path.replacen(&key, "..", 1),
+    ] {
+        let refused = put(&app, &format!("{other}?{query}"), "evil").await;
+        refused.expect_error(403, "Upload URL is invalid or has expired");
+    }
+    // Of a part given twice the last one counts, here as everywhere.
+    for query in
+        [format!("{query}&len=9999"), format!("{query}&exp=99999999999"), format!("{query}&sig=x")]
+    {
+        let refused = put(&app, &format!("{path}?{query}"), "evil").await;
+        refused.expect_error(403, "Upload URL is invalid or has expired");
+    }
+    let target = &url[url.find("/uploads/").unwrap()..];
+    for method in ["GET", "POST", "DELETE"] {
+        let reply = app.stranger().send(method.parse().unwrap(), target, None).await;
+        reply.expect_error(405, "Method not allowed");
+    }
+    assert_eq!(n_blob_files(&app), 0);
+    assert_eq!(put(&app, &url, "good").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_length_that_is_not_the_bodys_leaves_nothing() {
+    let app = small().await;
+    let anna = &app.alice;
+    let address = app.listen().await;
+    for (length, body, status) in [
+        ("content-length: 1001\r\n", "x".repeat(10), "413"),
+        ("content-length: 99999999999999999999\r\n", "x".repeat(10), "400"),
+        ("content-length: -1\r\n", "x".repeat(10), "400"),
+        ("content-length: 5\r\ncontent-length: 6\r\n", "x".repeat(6), "400"),
+        (
+            "transfer-encoding: chunked\r\n",
+            format!("3e9\r\n{}\r\n0\r\n\r\n", "x".repeat(1001)),
+            "413",
+        ),
+    ] {
+        let url = upload_url(anna, "a.txt").await.0;
+        let target = &url[url.find("/uploads/").unwrap()..];
+        let mut tcp = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = format!("PUT {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{length}\r\n");
+        tcp.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        _ = tcp.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{length}: {answer}");
+    }
+    assert_eq!(n_blob_files(&app), 0);
+    // What comes after the announced length is no part of the file.
+    let (url, key) = upload_url(anna, "a.txt").await;
+    let target = &url[url.find("/uploads/").unwrap()..];
+    let mut tcp = tokio::net::TcpStream::connect(address).await.unwrap();
+    let put = format!(
+        "PUT {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello, world"
+    );
+    tcp.write_all(put.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    _ = tcp.read_to_end(&mut answer).await;
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    assert_eq!(app.app.blobs.get(&key).await.unwrap().unwrap(), "hello");
+}

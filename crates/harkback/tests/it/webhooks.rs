@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::http::{HeaderMap, StatusCode};
+use harkback::clock::Clock;
 use harkback::webhooks::deliver_due;
 use harkback_engine::Models;
 use harkback_engine::model::{DeliveryState, Job, MemoryId};
@@ -59,8 +60,8 @@ async fn started(app: &TestApp, anna: &Client, url: &str) -> (String, Job) {
     let body =
         json!({"name": "n", "memoryType": "graph", "ontology": "culture", "webhookUrl": url});
     let memory = anna.post("/memories/create", body).await.data(201).text("id");
-    file(anna, "f").await;
-    anna.post("/memories/add-files", json!({"memoryID": memory, "files": ["f"]})).await.data(201);
+    let file = file(anna, &memory).await;
+    anna.post("/memories/add-files", json!({"memoryID": memory, "files": [file]})).await.data(201);
     assert_eq!(
         anna.post("/memories/start-ingestion", json!({"memoryID": memory})).await.status,
         200
@@ -315,6 +316,129 @@ async fn deliveries_are_listed_and_sent_again_on_command() {
     assert_eq!(got, [&mine[0], &mine[1], &mine[0], &mine[1]].map(String::clone));
     let states = command(&app, &["list", "--memory", &memory]).stdout;
     assert_eq!(states.matches("\tdelivered\t1\t200\t-\t").count(), 2, "{states}");
+}
+
+#[tokio::test]
+async fn deliveries_are_listed_and_sent_again_by_api() {
+    let receiver = Receiver::answering(&[410]).await;
+    let host = receiver.host.clone();
+    let app =
+        TestApp::with(Models::default(), |config| config.allowed_private_hosts = vec![host]).await;
+    let alice = &app.alice;
+    let (memory, _) = started(&app, alice, &receiver.url).await;
+    let (other, _) = started(&app, alice, "https://hooks.example.com/b").await;
+    let list = async |query: &str| {
+        let page = alice.get(&format!("/deliveries/list?{query}")).await.data(200);
+        page["deliveries"].as_array().unwrap().clone()
+    };
+    let mine = format!("memoryID={memory}");
+    let waiting = list(&mine).await;
+    assert_eq!(waiting.len(), 2);
+    for it in &waiting {
+        assert_eq!((&it["state"], &it["attempts"]), (&json!("pending"), &json!(0)));
+        assert!(it["nextAttemptAt"].is_string());
+        assert_eq!(it["body"]["event"]["memoryID"], json!(memory));
+    }
+    let theirs = app.app.store.deliveries_of_memory(memory_id(&other)).await.unwrap();
+    for it in &theirs {
+        let later = Some(app.app.clock.now() + 3600 * SECOND);
+        app.app.store.fail_delivery(it.delivery_id, Some(503), "busy", later).await.unwrap();
+    }
+    drain(&app).await;
+
+    let dead = list("state=dead").await;
+    assert_eq!(dead.len(), 1, "the dead-letter list");
+    let id = dead[0].text("id");
+    assert_eq!(dead[0]["lastStatus"], 410);
+    assert_eq!(dead[0]["lastError"], "the receiver answered 410");
+    assert_eq!((&dead[0]["nextAttemptAt"], &dead[0]["deliveredAt"]), (&json!(null), &json!(null)));
+    assert_eq!(list("state=delivered").await.len(), 1);
+    assert_eq!(list(&format!("{mine}&state=pending")).await.len(), 0);
+    assert_eq!(list("").await.len(), 4);
+    let first = alice.get("/deliveries/list?limit=3").await.data(200);
+    let next = first.text("nextToken");
+    assert_eq!(list(&format!("limit=3&nextToken={next}")).await.len(), 1);
+    alice
+        .get(&format!("/deliveries/list?state=dead&nextToken={next}"))
+        .await
+        .expect_error(400, "nextToken must be a token from an earlier answer to the same request");
+    alice
+        .get("/deliveries/list?state=lost")
+        .await
+        .expect_error(400, "state must be pending, delivered or dead");
+
+    let due = alice.post(&format!("/deliveries/redeliver/{id}"), json!({})).await.data(200);
+    assert_eq!((&due["state"], &due["attempts"]), (&json!("pending"), &json!(0)));
+    app.app.clock.set(app.app.now());
+    drain(&app).await;
+    let done = alice.get(&format!("/deliveries/get/{id}")).await.data(200);
+    assert_eq!((&done["state"], &done["lastStatus"]), (&json!("delivered"), &json!(200)));
+    let got = receiver.got.lock().unwrap().clone();
+    assert_eq!(got.last().unwrap().0["webhook-id"], *id, "it keeps its id");
+
+    let get = format!("/deliveries/get/{id}");
+    app.bob.get(&get).await.expect_error(403, "Not authorized to access this delivery");
+    let again = format!("/deliveries/redeliver/{id}");
+    let refused = app.bob.post(&again, json!({})).await;
+    refused.expect_error(403, "Not authorized to update this delivery");
+    assert_eq!(app.bob.get("/deliveries/list").await.data(200)["count"], 0);
+    for nobodys in ["x", "00000000-0000-0000-0000-000000000000"] {
+        let got = alice.get(&format!("/deliveries/get/{nobodys}")).await;
+        got.expect_error(400, "Delivery not found");
+    }
+    alice.get("/deliveries/get").await.expect_error(400, "Delivery ID is required");
+}
+
+#[tokio::test]
+async fn after_a_rotation_both_secrets_verify_for_a_while() {
+    let receiver = Receiver::answering(&[]).await;
+    let host = receiver.host.clone();
+    let app =
+        TestApp::with(Models::default(), |config| config.allowed_private_hosts = vec![host]).await;
+    let secret = || command(&app, &["secret", "--account", "alice"]).stdout.trim_end().to_owned();
+    let old = secret();
+    let rotated = command(&app, &["rotate", "--account", "alice", "--overlap-hours", "2"]);
+    assert_eq!(rotated.status.code(), Some(0));
+    assert_eq!(rotated.stderr, "the secret before goes on signing beside it for 2 hours\n");
+    let new = rotated.stdout.trim_end().to_owned();
+    assert!(new.starts_with("whsec_") && new != old && new == secret());
+
+    // The commands' clock is the machine's, and so is the reference verifier's.
+    let machine = Clock::System.now();
+    app.app.clock.set(machine);
+    started(&app, &app.alice, &receiver.url).await;
+    drain(&app).await;
+    app.app.clock.set(machine + 2 * 3600 * SECOND + 60 * SECOND);
+    started(&app, &app.alice, &receiver.url).await;
+    drain(&app).await;
+    let got = receiver.got.lock().unwrap().clone();
+    assert_eq!(got.len(), 4);
+    let verifies = |secret: &str, at: usize| {
+        let (headers, body) = &got[at];
+        standardwebhooks::Webhook::new(secret).unwrap().verify(body.as_bytes(), headers).is_ok()
+    };
+    for secret in [&old, &new] {
+        assert!(verifies(secret, 0) && verifies(secret, 1), "both in the first two hours");
+    }
+    // The reference refuses what comes from the future, so it is asked for the signature.
+    let (headers, body) = &got[2];
+    let header = |name: &str| headers[name].to_str().unwrap();
+    let reference = standardwebhooks::Webhook::new(&new).unwrap();
+    let at = header("webhook-timestamp").parse().unwrap();
+    let expected = reference.sign(header("webhook-id"), at, body.as_bytes()).unwrap();
+    assert_eq!(header("webhook-signature"), expected, "then the new one alone");
+
+    command(&app, &["rotate", "--account", "alice"]);
+    let third = command(&app, &["rotate", "--account", "alice"]).stdout;
+    let account = app.app.store.accounts().await.unwrap().into_iter().find(|it| it.name == "alice");
+    let account = account.unwrap();
+    assert_ne!(account.old_webhook_secret.unwrap().secret, account.webhook_secret);
+    assert_eq!(third.trim_end(), secret());
+    let unknown = command(&app, &["rotate", "--account", "eve"]);
+    assert_eq!(
+        unknown.stderr,
+        "error: there is no account `eve`; `harkback keys list` names them\n"
+    );
 }
 
 #[tokio::test]
