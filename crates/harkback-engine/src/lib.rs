@@ -27,7 +27,8 @@ pub use embed::{
     Pooling, Reranker, sha256_of,
 };
 pub use error::{Error, Result};
-pub use memory::Memory;
+pub use ingest::{WebPage, read_web_page};
+pub use memory::{JobEnd, Memory};
 pub use store::{
     ExtractedText, FailedSample, FilePatch, Finish, IngestionCost, MemoryPatch, NewContent,
     Progress, SampleCounts, StagedVersion, Start, StartIds, Store,

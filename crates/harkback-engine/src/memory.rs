@@ -22,6 +22,16 @@ const INDEX_RESERVE: Duration = Duration::from_millis(8);
 /// How long a deletion waits for the indexes: clients give up on it after 5 s.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How far a job came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum JobEnd {
+    /// It is done.
+    Done,
+    /// It goes on when the websites that it has to ingest are fetched: [`Store::sites_to_fetch`].
+    Websites,
+}
+
 /// All memories of a data directory. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Memory {
@@ -66,14 +76,20 @@ impl Memory {
         Ok(recall)
     }
 
-    /// Runs a leased ingestion job to its end; `now` tells the time. The caller keeps the lease alive meanwhile. Safe to
+    /// Runs a leased ingestion job to its end, or until only websites are left, which the caller fetches; `now` tells the time. The caller keeps the lease alive meanwhile. Safe to
     /// run twice: what an aborted run has staged is taken up again.
     ///
     /// # Errors
     /// [`LeaseLost`](crate::Error::LeaseLost) if another worker took over; otherwise if the store fails. A file that
     /// cannot be ingested is not an error: its sample is marked failed, with the reason.
-    pub async fn run_job(&self, job: &Job, now: &(dyn Fn() -> Micros + Send + Sync)) -> Result<()> {
-        let Some(record) = self.store.memory(job.memory_id).await? else { return Ok(()) };
+    pub async fn run_job(
+        &self,
+        job: &Job,
+        now: &(dyn Fn() -> Micros + Send + Sync),
+    ) -> Result<JobEnd> {
+        let Some(record) = self.store.memory(job.memory_id).await? else {
+            return Ok(JobEnd::Done);
+        };
         let _behind = self.residents.behind(job.memory_id);
         let embedder = self.models.embedder.as_ref();
         let ingest = Ingest { store: &self.store, blobs: &self.blobs, embedder, now };
@@ -89,8 +105,10 @@ impl Memory {
             };
             self.store.update_progress(job, progress, now()).await?;
             self.store.collect_dead_versions(job).await?;
-            if let Finish::Done(_) = self.store.finish_job(job, now()).await? {
-                return Ok(());
+            match self.store.finish_job(job, now()).await? {
+                Finish::Done(_) => return Ok(JobEnd::Done),
+                Finish::Websites => return Ok(JobEnd::Websites),
+                Finish::MoreSamples => {}
             }
         }
     }
@@ -126,7 +144,7 @@ impl Memory {
     ) -> Result<Option<Receipt>> {
         let deleted = self.store.delete_file(file, receipt_id, now).await?;
         let Some((mut receipt, unused)) = deleted else { return Ok(None) };
-        if let Some(key) = unused {
+        for key in unused {
             self.blobs.delete(&key).await?;
         }
         let before = receipt.memories.iter().map(|it| self.residents.last(it.memory_id)).collect();

@@ -24,6 +24,8 @@ use crate::clock::{Clock, Ids};
 use crate::config::Config;
 use crate::egress::Egress;
 
+/// So that a long ingestion does not hold up a short one.
+const INGESTIONS: usize = 2;
 /// How long a shutdown waits for background tasks.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(20);
 
@@ -53,6 +55,10 @@ pub struct App {
     pub ending: CancellationToken,
     /// Requests a key may still make.
     pub(crate) rate_limit: DefaultKeyedRateLimiter<String>,
+    /// Requests that a website's host may still be sent.
+    pub(crate) site_limit: DefaultKeyedRateLimiter<String>,
+    /// Ingestions that may still run; fetching websites is not counted.
+    pub(crate) ingesting: Semaphore,
     /// Requests that may still be under way.
     pub(crate) slots: Semaphore,
     /// Questions under way and waiting.
@@ -91,6 +97,8 @@ impl App {
             upload_slots: Semaphore::new(config.max_requests),
             questions: Queue::new(),
             turns: Turns::default(),
+            site_limit: RateLimiter::keyed(Quota::per_second(config.site_requests_per_second)),
+            ingesting: Semaphore::new(INGESTIONS),
             config,
             store,
             memory,

@@ -29,6 +29,12 @@ pub struct Config {
     pub payload_without_top_k: PayloadShape,
     /// Private hosts that callers' URLs may name all the same: `host` or `host:port`.
     pub allowed_private_hosts: Vec<String>,
+    /// Most pages of a sitemap or of a bulk of a website.
+    pub max_site_pages: usize,
+    /// Requests that a website's host is sent in a second.
+    pub site_requests_per_second: NonZeroU32,
+    /// Seconds until the fetch of a page is given up.
+    pub page_timeout_seconds: u64,
     /// Requests a key may make in a second on average; twice as many in a burst.
     pub requests_per_second: NonZeroU32,
     /// Requests that may be under way at once; more are told to come back.
@@ -91,6 +97,9 @@ impl Default for Config {
             token_limit: 1_000_000_000,
             payload_without_top_k: PayloadShape::String,
             allowed_private_hosts: Vec::new(),
+            max_site_pages: 500,
+            site_requests_per_second: NonZeroU32::new(2).expect("2 is not zero"),
+            page_timeout_seconds: 20,
             requests_per_second: NonZeroU32::new(5000).expect("5000 is not zero"),
             max_requests: 512,
             max_connections: 4096,
@@ -133,6 +142,15 @@ pub struct ConfigArgs {
         env = "HARKBACK_ALLOWED_PRIVATE_HOSTS"
     )]
     pub allowed_private_hosts: Option<Vec<String>>,
+    /// Most pages of a sitemap or of a bulk of a website [default: 500]
+    #[arg(long, value_name = "N", env = "HARKBACK_MAX_SITE_PAGES")]
+    pub max_site_pages: Option<usize>,
+    /// Requests that a website's host is sent in a second [default: 2]
+    #[arg(long, value_name = "N", env = "HARKBACK_SITE_REQUESTS_PER_SECOND")]
+    pub site_requests_per_second: Option<NonZeroU32>,
+    /// Seconds until the fetch of a page is given up [default: 20]
+    #[arg(long, value_name = "SECONDS", env = "HARKBACK_PAGE_TIMEOUT_SECONDS")]
+    pub page_timeout_seconds: Option<u64>,
     /// Requests a key may make in a second on average [default: 5000]
     #[arg(long, value_name = "N", env = "HARKBACK_REQUESTS_PER_SECOND")]
     pub requests_per_second: Option<NonZeroU32>,
@@ -196,6 +214,9 @@ impl Config {
         overlay(&mut config.token_limit, args.token_limit);
         overlay(&mut config.payload_without_top_k, args.payload_without_top_k);
         overlay(&mut config.allowed_private_hosts, args.allowed_private_hosts);
+        overlay(&mut config.max_site_pages, args.max_site_pages);
+        overlay(&mut config.site_requests_per_second, args.site_requests_per_second);
+        overlay(&mut config.page_timeout_seconds, args.page_timeout_seconds);
         overlay(&mut config.requests_per_second, args.requests_per_second);
         overlay(&mut config.max_requests, args.max_requests);
         overlay(&mut config.max_connections, args.max_connections);
@@ -223,6 +244,12 @@ impl Config {
         let refuse = |setting, must_be| Err(ConfigError::Value { setting, must_be });
         if self.max_file_bytes == 0 {
             return refuse("max_file_bytes", "at least 1");
+        }
+        if self.max_site_pages == 0 {
+            return refuse("max_site_pages", "at least 1");
+        }
+        if self.page_timeout_seconds == 0 {
+            return refuse("page_timeout_seconds", "at least 1");
         }
         if self.max_requests == 0 {
             return refuse("max_requests", "at least 1");

@@ -12,5 +12,6 @@ pub mod keys;
 pub mod models;
 pub mod startup;
 pub mod telemetry;
+mod web;
 pub mod webhooks;
 pub mod worker;

@@ -87,7 +87,7 @@ async fn deliver(app: &App, delivery: &Delivery) -> harkback_engine::Result<()> 
         Ok(410) => (Some(410), "the receiver answered 410".to_owned(), None),
         Ok(status) => (Some(status), format!("the receiver answered {status}"), retry_at()),
         Err(EgressError::Refused(why)) => (None, why, None),
-        Err(EgressError::Failed(why)) => (None, why, retry_at()),
+        Err(error) => (None, error.to_string(), retry_at()),
     };
     tracing::info!(
         delivery.id = %delivery.delivery_id, delivery.attempt = delivery.attempt + 1, delivery.dead = retry_at.is_none(),

@@ -4,15 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use harkback_engine::Error;
 use harkback_engine::model::{Job, Micros};
+use harkback_engine::{Error, JobEnd};
 
 use crate::api::idempotency;
 use crate::app::{App, AppState};
-use crate::{backoff, startup, webhooks};
+use crate::{backoff, startup, web, webhooks};
 
-/// So that a long job does not hold up a short one.
-const WORKERS: usize = 2;
+/// More than the ingestions that may run at once: a slow website holds up nobody but itself.
+const WORKERS: usize = 8;
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// A worker that was killed is replaced after this long.
@@ -93,11 +93,23 @@ async fn lease_and_run(app: &App, job: &Job) -> Outcome {
     if backoff::wait(&WAITS, job.job_id, job.attempt - 1).is_none() {
         return Outcome::Failed(Error::Corrupt("the worker died in every attempt".into()));
     }
-    let now = || app.now();
     tokio::select! {
-        done = app.memory.run_job(job, &now) => done.map_or_else(Outcome::Failed, |()| Outcome::Done),
+        done = run_job(app, job) => done.map_or_else(Outcome::Failed, |()| Outcome::Done),
         error = keep_lease(app, job) => Outcome::Failed(error),
         () = app.ending.cancelled() => Outcome::Stopped,
+    }
+}
+
+/// Ingests what is there, and then fetches websites and ingests their pages, until nothing is left.
+async fn run_job(app: &App, job: &Job) -> harkback_engine::Result<()> {
+    let now = || app.now();
+    loop {
+        let slot = app.ingesting.acquire().await;
+        if app.memory.run_job(job, &now).await? == JobEnd::Done {
+            return Ok(());
+        }
+        drop(slot);
+        web::fetch_sites(app, job).await?;
     }
 }
 
@@ -169,6 +181,7 @@ pub async fn sweep_once(app: &App) -> harkback_engine::Result<()> {
     // List before looking: a key that is listed has had its upload row for longer than its bytes.
     let keys = app.blobs.keys().await?;
     app.store.drop_unused_uploads(app.now() - UNUSED_UPLOAD).await?;
+    app.site_limit.retain_recent();
     for key in keys {
         if !key.ends_with(".part") && app.store.find_upload(&key).await?.is_none() {
             app.blobs.delete(&key).await?;

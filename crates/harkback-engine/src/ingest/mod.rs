@@ -23,7 +23,8 @@ use crate::error::{Error, Result};
 use crate::model::{Document, FileRecord, Job, MemoryKind, MemoryRecord, Micros, Passage, Sample};
 use crate::store::{Progress, StagedPassage, StagedVersion, Store};
 
-use parse::{ParseInput, parse};
+use parse::{ParseInput, WEB_PAGE, parse};
+pub use parse::{WebPage, read_web_page};
 use reuse::{Vectors, embedded_text};
 
 pub(crate) use reuse::text_hash;
@@ -95,7 +96,7 @@ impl Ingest<'_> {
         let work = Work {
             path,
             name: file.name.clone(),
-            extension: file.extension.clone(),
+            extension: extension(file).to_owned(),
             kind: record.kind,
             chunk_size: record.chunk_size as usize,
             chunk_overlap: record.chunk_overlap as usize,
@@ -145,6 +146,11 @@ impl Ingest<'_> {
             }
         }
     }
+}
+
+/// The extension that chooses the parser.
+fn extension(file: &FileRecord) -> &str {
+    if file.page_uri.is_some() && file.extension == "html" { WEB_PAGE } else { &file.extension }
 }
 
 enum Staged {

@@ -157,8 +157,12 @@ pub struct FileRecord {
     pub file_type: FileType,
     /// Key of its bytes in the blob store.
     pub blob_key: Option<String>,
-    /// Address on the web.
+    /// Address on the web, as it is asked.
     pub external_uri: Option<String>,
+    /// Where the page that was fetched from there says it is; `None` of what was not fetched.
+    pub page_uri: Option<String>,
+    /// The website that it is a page of: such a file is hidden, and goes with the website.
+    pub parent_id: Option<FileId>,
     /// Size in bytes, if there are bytes.
     pub size: Option<i64>,
     /// Creation time.

@@ -9,6 +9,7 @@ mod memory;
 mod page;
 mod recall;
 mod receipt;
+mod website;
 
 pub use account::{Account, ApiKey, KeptAnswer, OldSecret};
 pub use conversation::{
@@ -26,3 +27,6 @@ pub use recall::{
     PathStep, RankedPassage, Recall, RecallMode, RecallRequest, Source,
 };
 pub use receipt::{DeletedCounts, DeletionKind, Extent, MemoryRevision, Receipt};
+pub use website::{
+    FetchEnd, FetchedPage, PageCounts, PageIds, Site, SitePage, StoredPage, Validators,
+};

@@ -10,6 +10,7 @@ use super::answers;
 use super::page::{Listing, PageKey, fetch_page};
 use super::receipts::write_receipt;
 use super::samples::{outdate_samples, remove_sample};
+use super::websites::pages_of;
 use crate::error::{Error, Result};
 use crate::model::{
     AccountId, Cursor, DeletedCounts, DeletionKind, FileId, FileRecord, FileType, KeptAnswer,
@@ -176,7 +177,8 @@ impl Store {
         if let Some(content) = &patch.content {
             let size = uploaded_size(&mut tx, file.account_id, &content.blob_key).await?;
             sqlx::query(
-                "UPDATE file SET blob_key = $3, extension = $4, file_type = $5, category = $6, size = $7
+                "UPDATE file SET blob_key = $3, extension = $4, file_type = $5, category = $6, size = $7,
+                                 page_uri = NULL, etag = NULL, last_modified = NULL, fetched_at = NULL
                  WHERE account_id = $1 AND file_id = $2",
             )
             .bind(file.account_id.0)
@@ -254,7 +256,7 @@ impl Store {
         let listing = Listing {
             select: || {
                 let mut sql = QueryBuilder::new("SELECT * FROM file WHERE account_id = ");
-                sql.push_bind(account_id.0);
+                sql.push_bind(account_id.0).push(" AND parent_id IS NULL");
                 if let Some(category) = category {
                     sql.push(" AND category = ").push_bind(category.to_owned());
                 }
@@ -267,8 +269,9 @@ impl Store {
         fetch_page(&self.reader, &listing, request).await
     }
 
-    /// Deletes a file, takes it out of every memory, and returns the receipt with the key of its bytes if nothing else uses
-    /// them: they can be deleted now, and no file can be made of them any more. `None` if the file is gone already.
+    /// Deletes a file and the pages of it if it is a website, takes them out of every memory, and returns the receipt with
+    /// the keys of the bytes that nothing else uses: they can be deleted now, and no file can be made of them any more.
+    /// `None` if the file is gone already.
     ///
     /// # Errors
     /// If the database fails.
@@ -277,41 +280,28 @@ impl Store {
         file: &FileRecord,
         receipt_id: Uuid,
         now: Micros,
-    ) -> Result<Option<(Receipt, Option<String>)>> {
+    ) -> Result<Option<(Receipt, Vec<String>)>> {
         let mut tx = self.begin().await?;
-        let deleted: Option<Option<String>> = sqlx::query_scalar(
-            "DELETE FROM file WHERE account_id = $1 AND file_id = $2 RETURNING blob_key",
-        )
-        .bind(file.account_id.0)
-        .bind(file.file_id.0)
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(blob_key) = deleted else { return Ok(None) };
         let mut receipt = Receipt {
             account_id: file.account_id,
             receipt_id,
             kind: DeletionKind::File,
             subject_id: file.id.clone(),
             memories: Vec::new(),
-            counts: DeletedCounts { files: 1, ..DeletedCounts::default() },
+            counts: DeletedCounts::default(),
             created_at: now,
         };
-        let memories: Vec<Uuid> =
-            sqlx::query_scalar("SELECT memory_id FROM sample WHERE file_id = $1")
-                .bind(file.file_id.0)
-                .fetch_all(&mut *tx)
-                .await?;
-        for memory_id in memories {
-            remove_sample(&mut tx, MemoryId(memory_id), file.file_id, &mut receipt).await?;
+        let pages = pages_of(&mut tx, file).await?;
+        let mut unused = Vec::new();
+        for file_id in [file.file_id].into_iter().chain(pages) {
+            unused.extend(erase_file(&mut tx, file_id, &mut receipt).await?);
         }
-        let unused = drop_unused_upload(&mut tx, file.account_id, blob_key.as_deref()).await?;
-        if let Some((_, size)) = unused {
-            receipt.counts.blobs = 1;
-            receipt.counts.blob_bytes = size;
+        if receipt.counts.files == 0 {
+            return Ok(None);
         }
         write_receipt(&mut tx, &receipt).await?;
         tx.commit().await?;
-        Ok(Some((receipt, unused.map(|it| it.0))))
+        Ok(Some((receipt, unused)))
     }
 
     /// The first memory that a file was put into, if it is in any.
@@ -371,8 +361,40 @@ impl Store {
     }
 }
 
+/// Deletes one file, takes it out of every memory, and adds to the receipt what that took. Returns the key of its bytes if
+/// nothing else uses them.
+pub(super) async fn erase_file(
+    tx: &mut SqliteConnection,
+    file_id: FileId,
+    receipt: &mut Receipt,
+) -> Result<Option<String>> {
+    let account_id = receipt.account_id;
+    let deleted: Option<Option<String>> = sqlx::query_scalar(
+        "DELETE FROM file WHERE account_id = $1 AND file_id = $2 RETURNING blob_key",
+    )
+    .bind(account_id.0)
+    .bind(file_id.0)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(blob_key) = deleted else { return Ok(None) };
+    receipt.counts.files += 1;
+    let memories: Vec<Uuid> = sqlx::query_scalar("SELECT memory_id FROM sample WHERE file_id = $1")
+        .bind(file_id.0)
+        .fetch_all(&mut *tx)
+        .await?;
+    for memory_id in memories {
+        remove_sample(tx, MemoryId(memory_id), file_id, receipt).await?;
+    }
+    let unused = drop_unused_upload(tx, account_id, blob_key.as_deref()).await?;
+    Ok(unused.map(|(key, size)| {
+        receipt.counts.blobs += 1;
+        receipt.counts.blob_bytes += size;
+        key
+    }))
+}
+
 /// Drops the upload of that key if no file is made of it, and returns key and size of its bytes then.
-async fn drop_unused_upload(
+pub(super) async fn drop_unused_upload(
     tx: &mut SqliteConnection,
     account_id: AccountId,
     key: Option<&str>,
@@ -444,6 +466,8 @@ fn record(row: SqliteRow) -> sqlx::Result<FileRecord> {
             .ok_or_else(|| sqlx::Error::Decode(format!("file type `{file_type}`").into()))?,
         blob_key: row.try_get("blob_key")?,
         external_uri: row.try_get("external_uri")?,
+        page_uri: row.try_get("page_uri")?,
+        parent_id: row.try_get::<Option<Uuid>, _>("parent_id")?.map(FileId),
         size: row.try_get("size")?,
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,

@@ -336,7 +336,7 @@ async fn what_leaves_a_memory_leaves_nothing_behind() {
     let (receipt, unused) =
         f.store.delete_file(&file, Uuid::from_u128(8), SECOND).await.unwrap().unwrap();
     assert_eq!((receipt.counts.files, receipt.counts.samples, receipt.counts.passages), (1, 1, 1));
-    assert_eq!(unused, None);
+    assert_eq!(unused, [] as [String; 0]);
     assert_eq!(f.n_passages().await, 0);
     assert!(f.store.samples_of_memory(MEMORY).await.unwrap().is_empty());
 

@@ -207,23 +207,24 @@ async fn set_step(
     Ok(())
 }
 
+/// A page that never came waits for its site, and a site is asked anew each time; a page that the caller uploaded is none.
+const MARK: &str = "UPDATE sample SET state = 'processing', reason = NULL, updated_at = $3, \
+       to_fetch = f.parent_id IS NULL AND (f.file_type IN ('sitemap', 'website_bulk') OR f.file_type = 'website' \
+                  AND f.external_uri IS NOT NULL AND (f.blob_key IS NULL OR f.fetched_at IS NOT NULL)) \
+     FROM file f WHERE sample.memory_id = $1 AND f.account_id = sample.account_id AND f.file_id = sample.file_id \
+       AND NOT (f.parent_id IS NOT NULL AND f.blob_key IS NULL) \
+       AND (state IN ('pending', 'failed') \
+            OR state = 'ready' AND (f.parent_id IS NULL AND (f.file_type IN ('sitemap', 'website_bulk') \
+                                                              OR f.file_type = 'website' AND f.fetched_at IS NOT NULL) \
+                                    OR $2 IS NOT NULL AND model_id IS DISTINCT FROM $2))";
+
 async fn mark_samples(
     tx: &mut SqliteConnection,
     memory_id: MemoryId,
     model_id: Option<&str>,
     now: Micros,
 ) -> Result<i64> {
-    let marked = sqlx::query(
-        "UPDATE sample SET state = 'processing', reason = NULL, updated_at = $3
-         WHERE memory_id = $1
-           AND (state IN ('pending', 'failed')
-                OR (state = 'ready' AND $2 IS NOT NULL AND model_id IS DISTINCT FROM $2))",
-    )
-    .bind(memory_id.0)
-    .bind(model_id)
-    .bind(now)
-    .execute(tx)
-    .await?;
+    let marked = sqlx::query(MARK).bind(memory_id.0).bind(model_id).bind(now).execute(tx).await?;
     i64::try_from(marked.rows_affected()).map_err(|e| Error::Corrupt(e.to_string()))
 }
 

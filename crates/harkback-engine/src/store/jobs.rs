@@ -23,6 +23,8 @@ pub enum Finish {
     Done(IngestionStatus),
     /// Samples were asked for meanwhile: go on with [`Store::begin_batch`].
     MoreSamples,
+    /// All that is left are websites that must be fetched first.
+    Websites,
 }
 
 impl Store {
@@ -69,7 +71,7 @@ impl Store {
         if done.rows_affected() == 0 { Err(Error::LeaseLost) } else { Ok(()) }
     }
 
-    /// The samples to process, oldest first; empty when all are done. Call it again until it is: files that were asked
+    /// The samples to process, but for websites that are to be fetched first, oldest first; empty when all are done. Call it again until it is: files that were asked
     /// for meanwhile come with the next call. What an aborted attempt staged stays: its versions are taken up again.
     ///
     /// # Errors
@@ -88,7 +90,8 @@ impl Store {
         announce(&mut tx, job.memory_id, Event::InProgress, now).await?;
         announce_if_all_done(&mut tx, job.memory_id, now).await?;
         let samples = sqlx::query(
-            "SELECT * FROM sample WHERE memory_id = $1 AND state = 'processing' ORDER BY created_at, sample_id",
+            "SELECT * FROM sample WHERE memory_id = $1 AND state = 'processing' AND to_fetch = 0
+             ORDER BY created_at, sample_id",
         )
         .bind(job.memory_id.0)
         .try_map(sample)
@@ -106,15 +109,17 @@ impl Store {
     pub async fn finish_job(&self, job: &Job, now: Micros) -> Result<Finish> {
         let mut tx = self.begin().await?;
         check_lease(&mut tx, job).await?;
-        let (n_open, n_live, n_all): (i64, i64, i64) = sqlx::query_as(
-            "SELECT COALESCE(SUM(CASE WHEN state = 'processing' THEN 1 ELSE 0 END), 0), COUNT(active_version), COUNT(*)
+        let (n_open, n_to_fetch, n_live, n_all): (i64, i64, i64, i64) = sqlx::query_as(
+            "SELECT COALESCE(SUM(state = 'processing'), 0), COALESCE(SUM(state = 'processing' AND to_fetch = 1), 0),
+                    COUNT(active_version), COUNT(*)
              FROM sample WHERE memory_id = $1",
         )
         .bind(job.memory_id.0)
         .fetch_one(&mut *tx)
         .await?;
         if n_open > 0 {
-            return Ok(Finish::MoreSamples);
+            let are_all = n_open == n_to_fetch;
+            return Ok(if are_all { Finish::Websites } else { Finish::MoreSamples });
         }
         let status = if n_all > 0 && n_live == 0 {
             IngestionStatus::Failed

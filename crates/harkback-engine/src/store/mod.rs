@@ -22,6 +22,7 @@ mod sessions;
 mod users;
 mod verify;
 mod versions;
+mod websites;
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -118,6 +119,7 @@ impl Store {
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "init", include_str!("migrations/0001_init.sql")),
     (2, "passage place", include_str!("migrations/0002_passage_place.sql")),
+    (3, "websites", include_str!("migrations/0003_websites.sql")),
     (4, "receipts and reuse", include_str!("migrations/0004_receipts_and_reuse.sql")),
     (5, "idempotency and rotation", include_str!("migrations/0005_idempotency_and_rotation.sql")),
 ];

@@ -103,7 +103,7 @@ const ACTIVE: &str = "SELECT s.file_id, p.version_id, p.seq, p.title, p.text, p.
      WHERE s.memory_id = $1 ORDER BY s.created_at, s.file_id, p.seq";
 
 /// The joins keep this order (`CROSS JOIN` forbids SQLite another one): a look-up by primary key each.
-const TEXTS: &str = "SELECT j.key AS asked, f.id, f.name, f.external_uri, p.record_id, p.title, p.place, p.text, \
+const TEXTS: &str = "SELECT j.key AS asked, f.id, f.name, COALESCE(f.page_uri, f.external_uri) AS url, p.record_id, p.title, p.place, p.text, \
      p.sentence_spans, p.n_tokens FROM json_each($2) j CROSS JOIN sample s CROSS JOIN passage p CROSS JOIN file f \
      WHERE s.memory_id = $1 AND s.file_id = unhex(j.value ->> 0) AND s.active_version = unhex(j.value ->> 1) \
      AND p.memory_id = $1 AND p.version_id = s.active_version AND p.seq = CAST(j.value ->> 2 AS INTEGER) \
@@ -267,7 +267,7 @@ fn passage_text(row: &SqliteRow) -> Result<PassageText> {
         asked: row.try_get::<i64, _>("asked")? as usize,
         file_id: row.try_get("id")?,
         file_name: row.try_get("name")?,
-        url: row.try_get::<Option<String>, _>("external_uri")?.unwrap_or_default(),
+        url: row.try_get::<Option<String>, _>("url")?.unwrap_or_default(),
         record_id: row.try_get("record_id")?,
         title: row.try_get("title")?,
         place: place.map(decode_place).transpose()?,

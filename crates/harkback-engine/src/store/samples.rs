@@ -9,6 +9,7 @@ use super::deliveries::{Event, announce};
 use super::jobs::check_lease;
 use super::receipts::write_receipt;
 use super::versions::{count_passages, drop_staged, drop_version};
+use super::websites::pages_of;
 use crate::error::{Error, Result};
 use crate::model::{
     DeletedCounts, DeletionKind, FileId, FileRecord, Job, MemoryId, MemoryRecord, MemoryRevision,
@@ -96,7 +97,8 @@ impl Store {
         Ok(samples)
     }
 
-    /// Takes a file and all that was derived from it out of a memory. `None` if it was not in it.
+    /// Takes a file, the pages of it if it is a website, and all that was derived from them out of a memory. `None` if it
+    /// was not in it.
     ///
     /// # Errors
     /// If the database fails.
@@ -119,6 +121,9 @@ impl Store {
         };
         if !remove_sample(&mut tx, memory_id, file.file_id, &mut receipt).await? {
             return Ok(None);
+        }
+        for page in pages_of(&mut tx, file).await? {
+            remove_sample(&mut tx, memory_id, page, &mut receipt).await?;
         }
         write_receipt(&mut tx, &receipt).await?;
         tx.commit().await?;
@@ -304,7 +309,10 @@ pub(super) async fn remove_sample(
         count_passages(tx, memory_id, Some(version), &mut receipt.counts).await?;
         drop_version(tx, memory_id, version).await?;
     }
-    receipt.memories.push(MemoryRevision { memory_id, rev: bump_rev(tx, memory_id, now).await? });
+    if receipt.memories.iter().all(|it| it.memory_id != memory_id) {
+        let rev = bump_rev(tx, memory_id, now).await?;
+        receipt.memories.push(MemoryRevision { memory_id, rev });
+    }
     if state == SampleState::Processing.as_str() {
         sqlx::query(
             "UPDATE ingestion SET n_samples = n_samples - 1, updated_at = $2 WHERE memory_id = $1",
@@ -347,7 +355,7 @@ pub(super) async fn outdate_samples(
 }
 
 /// Counts one sample of the batch as done, and tells of it when it was the last.
-async fn count_done(
+pub(super) async fn count_done(
     tx: &mut SqliteConnection,
     job: &Job,
     n_passages: i64,

@@ -122,7 +122,8 @@ impl World {
         let now = self.now();
         let job = self.store.claim_job(self.id(), now, now + LONG / 2).await.unwrap();
         if let Some(job) = job {
-            self.memory.run_job(&job, &|| self.now()).await.unwrap();
+            let end = self.memory.run_job(&job, &|| self.now()).await.unwrap();
+            assert_eq!(end, crate::JobEnd::Done, "there is no website");
         }
     }
 

@@ -114,14 +114,21 @@ pub struct FileDetail {
     gold_graph_key: Option<String>,
     #[schema(required = true)]
     ai_key: Option<String>,
+    /// Of a `sitemap` or `website_bulk`: pages known of.
     #[schema(required = true)]
     hidden_files_total: Option<i64>,
+    /// Those that have a file of their own.
     #[schema(required = true)]
     hidden_files_created: Option<i64>,
+    /// Those that were fetched.
     #[schema(required = true)]
     hidden_files_processed: Option<i64>,
+    /// Those that can be recalled.
     #[schema(required = true)]
     hidden_files_ingested: Option<i64>,
+    /// What was left out when the pages of a website were fetched last.
+    #[schema(required = true)]
+    fetch_note: Option<String>,
 }
 
 /// A page of files, newest first.
@@ -171,6 +178,7 @@ pub async fn get_file(
     let record = find_file(&app, &caller, &id.of(Noun::File)?, Verb::Access).await?;
     let memory_id = app.store.memory_of_file(record.file_id).await?;
     let text = app.store.extracted_text(record.file_id, MAX_CONTENT_BYTES).await?;
+    let pages = app.store.count_pages(&record).await?;
     Ok(success(FileDetail {
         file: FileBody::from(&record),
         content_truncated: text.as_ref().is_some_and(|it| it.truncated),
@@ -190,10 +198,11 @@ pub async fn get_file(
         gold_chunk_key: None,
         gold_graph_key: None,
         ai_key: None,
-        hidden_files_total: None,
-        hidden_files_created: None,
-        hidden_files_processed: None,
-        hidden_files_ingested: None,
+        hidden_files_total: pages.as_ref().map(|it| it.n_found),
+        hidden_files_created: pages.as_ref().map(|it| it.n_created),
+        hidden_files_processed: pages.as_ref().map(|it| it.n_fetched),
+        hidden_files_ingested: pages.as_ref().map(|it| it.n_ingested),
+        fetch_note: pages.and_then(|it| it.note),
     }))
 }
 

@@ -1,4 +1,4 @@
-//! `harkback ingest`: puts files and folders into a memory of a running server and waits until it can recall them.
+//! `harkback ingest`: puts files, folders and websites into a memory of a running server and waits until it can recall them.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,9 +19,15 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Arguments of `harkback ingest`.
 #[derive(Args, Debug)]
 pub(super) struct IngestArgs {
-    /// Files and folders; folders with everything below them, hidden entries left out
+    /// Files and folders, with everything below them but hidden entries; addresses of web pages and sitemaps
     #[arg(required = true)]
     paths: Vec<PathBuf>,
+    /// Take the addresses as sitemaps, whatever they are called
+    #[arg(long, conflicts_with = "crawl")]
+    sitemap: bool,
+    /// Follow the links from each address within its host
+    #[arg(long)]
+    crawl: bool,
     /// Memory that takes them
     #[arg(long)]
     memory: String,
@@ -49,20 +55,35 @@ struct Failed {
 /// # Errors
 /// If a path does not exist, or the server refuses or does not answer.
 pub(super) async fn ingest(args: &IngestArgs, printer: &Printer) -> Outcome {
-    let paths = files_below(&args.paths)?;
-    if paths.is_empty() {
+    let (urls, paths): (Vec<_>, Vec<_>) =
+        args.paths.iter().cloned().partition(|it| is_address(&it.to_string_lossy()));
+    let paths = files_below(&paths)?;
+    if paths.is_empty() && urls.is_empty() {
         return Err("there is no file to ingest".into());
     }
     let remote = Remote::new(&args.remote)?;
     // Asked first, so that a wrong key or memory is told before a long upload.
     remote.get(&format!("/memories/get/{}", args.memory), &[]).await?;
 
-    let (added, mut failed) = upload(&remote, &paths).await?;
+    let (mut added, mut failed) = upload(&remote, &paths).await?;
+    for url in &urls {
+        let path = url.to_string_lossy().into_owned();
+        match add_website(&remote, &path, file_type(args, &path)).await {
+            Ok(file_id) => added.push(Added { path, file_id }),
+            Err(RemoteError::Refused(reason)) => failed.push(Failed { path, reason }),
+            Err(error) => return Err(error.into()),
+        }
+    }
     let file_ids: Vec<&str> = added.iter().map(|it| it.file_id.as_str()).collect();
     add_to_memory(&remote, &args.memory, &file_ids).await?;
     if !added.is_empty() {
         let memory = watch(&remote, &args.memory).await?;
         failed.extend(failures_among(&memory, &added));
+        for it in added.iter().filter(|it| is_address(&it.path)) {
+            if let Some(told) = pages_of(&remote, &it.file_id).await? {
+                printer.note(&format!("{}: {told}", it.path));
+            }
+        }
     }
 
     for it in &failed {
@@ -70,8 +91,8 @@ pub(super) async fn ingest(args: &IngestArgs, printer: &Printer) -> Outcome {
     }
     printer.note(&format!(
         "{} of {} files can be recalled",
-        paths.len() - failed.len(),
-        paths.len()
+        paths.len() + urls.len() - failed.len(),
+        paths.len() + urls.len()
     ));
     if args.json {
         printer.data(&report(&added, &failed).to_string());
@@ -155,6 +176,38 @@ async fn upload(
     }
     bar.finish_and_clear();
     Ok((added, failed))
+}
+
+fn is_address(path: &str) -> bool {
+    path.starts_with("http://") || path.starts_with("https://")
+}
+
+/// A sitemap is told by its name, unless the caller says what the address is.
+fn file_type(args: &IngestArgs, url: &str) -> &'static str {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    match () {
+        () if args.crawl => "website_bulk",
+        () if args.sitemap || path.ends_with(".xml") || path.ends_with(".xml.gz") => "sitemap",
+        () => "website",
+    }
+}
+
+async fn add_website(remote: &Remote, url: &str, file_type: &str) -> Result<String, RemoteError> {
+    let body = json!({"name": url, "externalURI": url, "fileType": file_type});
+    let made = remote.post("/files/create", &body).await?;
+    Ok(made["data"]["id"].as_str().unwrap_or_default().to_owned())
+}
+
+/// What became of the pages of a file that has some.
+async fn pages_of(remote: &Remote, file_id: &str) -> Result<Option<String>, RemoteError> {
+    let file = remote.get(&format!("/files/get/{file_id}"), &[]).await?["data"].take();
+    let (Some(n_found), Some(n_ingested)) =
+        (file["hiddenFilesTotal"].as_i64(), file["hiddenFilesIngested"].as_i64())
+    else {
+        return Ok(None);
+    };
+    let note = file["fetchNote"].as_str().map(|it| format!("; {it}")).unwrap_or_default();
+    Ok(Some(format!("{n_ingested} of {n_found} pages can be recalled{note}")))
 }
 
 /// The memory lists every file of its that failed; those of other uploads are not ours to tell of.

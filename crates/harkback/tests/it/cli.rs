@@ -78,6 +78,20 @@ async fn serve_ingest_and_query_end_to_end() {
     assert!(!answer["facts"].as_array().unwrap().is_empty(), "{answer}");
     assert_eq!(answer["sources"][0]["name"], "people.md");
 
+    // This machine is not called unless the setting names it.
+    for (more, told) in [
+        (&[][..], "the site's robots.txt could not be read: the host has no public address"),
+        (
+            &["--sitemap"],
+            "the sitemap could not be fetched: the site's robots.txt could not be read",
+        ),
+        (&["--crawl"], "no page could be fetched: the site's robots.txt could not be read"),
+    ] {
+        let web = run(&[&["ingest", "http://localhost:1/a"], more, &at[..]].concat());
+        let told = format!("failed: http://localhost:1/a: {told}");
+        assert!(!web.status.success() && web.stderr.contains(&told), "{}", web.stderr);
+    }
+
     let wrong = run(&["query", question, "--memory", "none", "--url", &serving.url, "--key", &key]);
     assert!(
         !wrong.status.success() && wrong.stderr.contains("Memory not found"),

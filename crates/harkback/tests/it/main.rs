@@ -36,4 +36,5 @@ mod toolchain;
 mod uploads;
 mod users;
 mod webhooks;
+mod websites;
 mod worker;

@@ -16,6 +16,7 @@ use html5ever::tokenizer::{
 use regex::Regex;
 
 use super::prose::{CellKind, Prose};
+use super::web::SiteParts;
 use super::{Emit, ParseError, ParseInput, collapse, encoding, title_of_name};
 use crate::model::Document;
 
@@ -53,7 +54,9 @@ pub(super) fn with_ends(xhtml: &str) -> Cow<'_, str> {
 #[derive(Default)]
 pub(super) struct Page {
     pub(super) prose: Prose,
-    title: String,
+    pub(super) title: String,
+    /// For a page of a website: what else is in it than what it says.
+    pub(super) site: Option<SiteParts>,
     /// The element whose content is skipped and how many of its kind are open.
     skipped: Option<(LocalName, usize)>,
     is_in_title: bool,
@@ -66,15 +69,20 @@ const SKIPPED: &[&str] = &[
     "object", "canvas", "audio", "video", "dialog", "textarea", "xmp", "noembed", "noframes",
 ];
 
-const VOID: &[&str] = &[
+pub(super) const VOID: &[&str] = &[
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
     "track", "wbr",
 ];
 
 /// Reads HTML and appends what it says to `prose`.
 pub(super) fn read_into(prose: Prose, source: &str) -> Page {
+    read(Page { prose, ..Page::default() }, source)
+}
+
+/// Reads HTML into `page`, which may be one of a website.
+pub(super) fn read(page: Page, source: &str) -> Page {
     const FED_BYTES: usize = 64 << 10;
-    let sink = Sink { page: RefCell::new(Page { prose, ..Page::default() }) };
+    let sink = Sink { page: RefCell::new(page) };
     let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
     let queue = BufferQueue::default();
     let mut rest = source;
@@ -123,6 +131,9 @@ impl Page {
 
     fn tag(&mut self, tag: &Tag) -> TokenSinkResult<()> {
         let name: &str = &tag.name;
+        if let Some(site) = &mut self.site {
+            site.tag(tag, &mut self.prose);
+        }
         match tag.kind {
             TagKind::StartTag => {
                 if !self.skips_start(name, tag) {
@@ -146,7 +157,8 @@ impl Page {
             *depth += usize::from(*skipped == tag.name && !is_empty);
             return true;
         }
-        if !SKIPPED.contains(&name) && !is_hidden(tag) {
+        let is_of_site = self.site.as_ref().is_some_and(|it| it.is_furniture(tag));
+        if !SKIPPED.contains(&name) && !is_hidden(tag) && !is_of_site {
             return false;
         }
         if !is_empty {
@@ -284,12 +296,12 @@ fn first_number(tag: &Tag) -> u64 {
     attribute(tag, "start").and_then(|it| it.trim().parse().ok()).unwrap_or(1)
 }
 
-fn attribute(tag: &Tag, name: &str) -> Option<String> {
+pub(super) fn attribute(tag: &Tag, name: &str) -> Option<String> {
     tag.attrs.iter().find(|it| &*it.name.local == name).map(|it| it.value.to_string())
 }
 
 /// The `charset` that a `<meta>` in the first 4 KB names.
-fn declared_charset(bytes: &[u8]) -> Option<String> {
+pub(super) fn declared_charset(bytes: &[u8]) -> Option<String> {
     const PRESCAN_BYTES: usize = 4096;
     let head =
         String::from_utf8_lossy(&bytes[..bytes.len().min(PRESCAN_BYTES)]).to_ascii_lowercase();

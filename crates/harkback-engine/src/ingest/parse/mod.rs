@@ -25,6 +25,7 @@ mod sheet;
 mod signature;
 mod slide;
 mod text;
+mod web;
 mod xml;
 
 #[cfg(test)]
@@ -35,6 +36,11 @@ mod tests;
 use std::ops::ControlFlow;
 
 use crate::model::{Document, Place};
+
+pub use web::{WebPage, read_web_page};
+
+/// Stands for the extension of HTML that was fetched from a website: of such a page, only the content is read.
+pub(crate) const WEB_PAGE: &str = "webpage";
 
 /// A file as it arrives.
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +133,7 @@ const PARSERS: &[Parser] = &[
         parse: markdown::parse,
     },
     Parser { name: "HTML", extensions: &["html", "htm", "xhtml"], begins: &[], parse: html::parse },
+    Parser { name: "web page", extensions: &[WEB_PAGE], begins: &[], parse: web::parse },
     Parser { name: "CSV", extensions: &["csv", "tsv"], begins: &[], parse: csv::parse },
     Parser { name: "JSON", extensions: &["json"], begins: &[], parse: json::parse },
     Parser {
