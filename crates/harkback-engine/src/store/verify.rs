@@ -207,6 +207,9 @@ const CHECKS: &[&str] = &[
     "SELECT 'message ' || id || ' is of no session of its account: ' || session_id FROM message m
      WHERE session_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM session s WHERE s.account_id = m.account_id
                                                   AND s.id = m.session_id)",
+    "SELECT 'page ' || id || ' is of no website of its account' FROM file p
+     WHERE parent_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM file f WHERE f.account_id = p.account_id
+                                                 AND f.file_id = p.parent_id)",
     // Sizes and counts.
     "SELECT 'file ' || f.id || ' says ' || f.size || ' bytes, its upload ' || u.size FROM file f
      JOIN upload u ON u.account_id = f.account_id AND u.key = f.blob_key WHERE f.size IS NOT u.size",
@@ -220,8 +223,11 @@ const CHECKS: &[&str] = &[
     "SELECT 'version ' || lower(hex(version_id)) || ' has ' || COUNT(*) || ' passages, the last is number ' || MAX(seq)
      FROM passage GROUP BY memory_id, version_id HAVING MIN(seq) <> 0 OR MAX(seq) <> COUNT(*) - 1",
     // States.
-    "SELECT 'sample ' || lower(hex(sample_id)) || ' is ' || state || ' without what that needs' FROM sample
-     WHERE (state = 'ready' AND (active_version IS NULL OR content_sha256 IS NULL))
+    // What is held of a sitemap or a bulk lies in the files of its pages.
+    "SELECT 'sample ' || lower(hex(sample_id)) || ' is ' || state || ' without what that needs' FROM sample s
+     WHERE (state = 'ready' AND (active_version IS NULL OR content_sha256 IS NULL)
+            AND NOT EXISTS (SELECT 1 FROM file f WHERE f.account_id = s.account_id AND f.file_id = s.file_id
+                            AND f.file_type IN ('sitemap', 'website_bulk')))
         OR (state = 'failed' AND reason IS NULL) OR state NOT IN ('pending', 'processing', 'ready', 'failed')",
     "SELECT 'sample ' || lower(hex(sample_id)) || ' is processed by no job' FROM sample s
      WHERE (state = 'processing' OR staged_version IS NOT NULL)

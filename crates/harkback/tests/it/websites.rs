@@ -32,13 +32,15 @@ enum Answer {
     Huge,
 }
 
+type Otherwise = fn(&str) -> Answer;
+
 /// A website on a free port of this machine. Pages have an `ETag`.
 #[derive(Clone)]
 struct Website {
     address: String,
     answers: Arc<Mutex<BTreeMap<String, Answer>>>,
     /// What is answered where nothing else is.
-    otherwise: Arc<Mutex<fn(&str) -> Answer>>,
+    otherwise: Arc<Mutex<Otherwise>>,
     /// Paths that were asked, with the status of the answer.
     log: Arc<Mutex<Vec<(String, u16)>>>,
     /// Told when a slow page is asked.
@@ -46,6 +48,7 @@ struct Website {
 }
 
 impl Website {
+    #[expect(clippy::disallowed_methods, reason = "the site ends with the test's runtime")]
     async fn serve() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let site = Self {
@@ -373,6 +376,8 @@ async fn each_page_of_a_sitemap_is_a_source_of_its_own_and_fails_alone() {
     }
     let gone = ask(&app, &memory, "Where does Dr. Corvo work?").await.to_string();
     assert!(!gone.contains("Corvo hall"), "{gone}");
+    let verified = harkback_engine::verify(&app.app.config.data).await.unwrap();
+    assert_eq!(verified.defects, [] as [&str; 0]);
 }
 
 const DOCTORS: [&str; 24] = [
