@@ -181,6 +181,10 @@ pub async fn query_memory(
     let shape = shape(&app, &params);
     let has_budget = request.budget.is_some();
     let record = find_memory(&app, &caller, &memory_id, Verb::Access).await?;
+    // First, because who waits for an index must not hold up questions to other memories. With a budget the wait is short.
+    if request.budget.is_none() {
+        app.memory.warm(&record).await?;
+    }
     // Held until the answer is there.
     let _turn = app.questions.turn(request.budget).await?;
     request.budget = request.budget.map(|it| it.saturating_sub(came.elapsed()));
