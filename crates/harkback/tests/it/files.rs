@@ -26,6 +26,7 @@ async fn an_uploaded_file_is_as_the_contract_says() {
           "createdAt": "2026-01-02T03:04:05.678Z",
           "extension": "md",
           "externalURI": null,
+          "fetchNote": null,
           "fileType": "text",
           "goldAudioKey": null,
           "goldChunkKey": null,
