@@ -27,7 +27,10 @@ pub use embed::{
     Pooling, Reranker, sha256_of,
 };
 pub use error::{Error, Result};
-pub use ingest::{WebPage, read_web_page};
+pub use ingest::{
+    ParserLimits, ParserProcess, Parsing, Recording, Transcriber, Transcript, Utterance, WebPage,
+    parse_stdin, read_web_page,
+};
 pub use memory::{JobEnd, Memory};
 pub use store::{
     ExtractedText, FailedSample, FilePatch, Finish, IngestionCost, MemoryPatch, NewContent,

@@ -10,7 +10,7 @@ use crate::blobs::Blobs;
 use crate::embed::Models;
 use crate::error::Result;
 use crate::index::Snapshot;
-use crate::ingest::Ingest;
+use crate::ingest::{Ingest, Parsing, Transcriber};
 use crate::model::{FileRecord, Job, MemoryRecord, Micros, Recall, RecallRequest, Receipt};
 use crate::recall::{self, Deadline};
 use crate::resident::{MAX_BYTES, Residents};
@@ -38,6 +38,8 @@ pub struct Memory {
     store: Store,
     blobs: Blobs,
     models: Models,
+    parsing: Parsing,
+    transcriber: Option<Transcriber>,
     residents: Arc<Residents>,
 }
 
@@ -45,14 +47,20 @@ impl Memory {
     /// Bytes of indexes kept in RAM; the one in use is kept whatever its size.
     pub const MAX_RESIDENT_BYTES: usize = MAX_BYTES;
 
-    /// Opens the memories of the data directory `dir`, whose truth is `store`.
+    /// Opens the memories of the data directory `dir`, whose truth is `store`. Files are read as `parsing` says.
     ///
     /// # Errors
     /// If the blob directory cannot be made.
-    pub async fn open(dir: &Path, store: Store, models: Models) -> Result<Self> {
+    pub async fn open(dir: &Path, store: Store, models: Models, parsing: Parsing) -> Result<Self> {
         let blobs = Blobs::open(dir).await?;
         let residents = Arc::new(Residents::new(store.clone()));
-        Ok(Self { store, blobs, models, residents })
+        Ok(Self { store, blobs, models, parsing, transcriber: None, residents })
+    }
+
+    /// As it is, with somebody who hears recordings.
+    #[must_use]
+    pub fn with_transcriber(self, transcriber: Option<Transcriber>) -> Self {
+        Self { transcriber, ..self }
     }
 
     /// Answers a question. The caller has checked that `record` is the asking account's. Where the budget does not allow to
@@ -92,7 +100,9 @@ impl Memory {
         };
         let _behind = self.residents.behind(job.memory_id);
         let embedder = self.models.embedder.as_ref();
-        let ingest = Ingest { store: &self.store, blobs: &self.blobs, embedder, now };
+        let Self { store, blobs, parsing, .. } = self;
+        let transcriber = self.transcriber.as_ref();
+        let ingest = Ingest { store, blobs, embedder, parsing, transcriber, now };
         loop {
             for sample in self.store.begin_batch(job, now()).await? {
                 ingest.sample(job, &record, &sample).await?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use harkback_engine::model::Micros;
-use harkback_engine::{Blobs, Error, Memory, Models, Store};
+use harkback_engine::{Blobs, Error, Memory, Models, Parsing, Store};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::sync::{Notify, Semaphore};
@@ -23,6 +23,7 @@ use crate::api::queue::Queue;
 use crate::clock::{Clock, Ids};
 use crate::config::Config;
 use crate::egress::Egress;
+use crate::transcription;
 
 /// So that a long ingestion does not hold up a short one.
 const INGESTIONS: usize = 2;
@@ -73,7 +74,7 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the data directory of `config`, made if it is not there.
+    /// Opens the data directory of `config`, made if it is not there. Files are read as `parsing` says.
     ///
     /// # Errors
     /// If the directory or the database in it cannot be used.
@@ -82,6 +83,7 @@ impl App {
         models: Models,
         clock: Clock,
         ids: Ids,
+        parsing: Parsing,
     ) -> Result<AppState, Error> {
         make_data_dir(&config.data)?;
         let store = Store::open(&config.data).await?;
@@ -89,7 +91,10 @@ impl App {
         let blobs = Blobs::open(&config.data).await?;
         let egress = Egress::new(&config.allowed_private_hosts)
             .map_err(|error| Error::Io(io::Error::other(error)))?;
-        let memory = Memory::open(&config.data, store.clone(), models).await?;
+        let memory = Memory::open(&config.data, store.clone(), models, parsing).await?;
+        let transcriber = transcription::transcriber(&config)
+            .map_err(|error| Error::Io(io::Error::other(error)))?;
+        let memory = memory.with_transcriber(transcriber);
         let burst = config.requests_per_second.saturating_mul(2.try_into().expect("2 is not zero"));
         let quota = Quota::per_second(config.requests_per_second).allow_burst(burst);
         Ok(Arc::new(Self {

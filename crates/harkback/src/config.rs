@@ -1,6 +1,7 @@
 //! What is the server told, and where? Flags come before the environment (`HARKBACK_*`), the environment before the
 //! configuration file (TOML), the file before the defaults.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -43,6 +44,12 @@ pub struct Config {
     pub max_connections: usize,
     /// Seconds until a request is given up. Uploads may take longer.
     pub timeout_seconds: u64,
+    /// Where recordings are transcribed: the base of an OpenAI-compatible API, as `http://127.0.0.1:9000/v1`.
+    pub transcription_url: Option<String>,
+    /// The model that is asked for there.
+    pub transcription_model: String,
+    /// The key for it.
+    pub transcription_key: Option<Secret>,
     /// What is logged, as `tracing` filters are written.
     pub log: String,
     /// How long slow peers are waited for: no setting, but tests are less patient.
@@ -77,6 +84,30 @@ impl Default for Patience {
     }
 }
 
+/// A text that is not printed with the settings.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
 /// Shape of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -104,6 +135,9 @@ impl Default for Config {
             max_requests: 512,
             max_connections: 4096,
             timeout_seconds: 60,
+            transcription_url: None,
+            transcription_model: "whisper-1".to_owned(),
+            transcription_key: None,
             log: "info".to_owned(),
             patience: Patience::default(),
         }
@@ -163,6 +197,15 @@ pub struct ConfigArgs {
     /// Seconds until a request is given up [default: 60]
     #[arg(long, value_name = "SECONDS", env = "HARKBACK_TIMEOUT_SECONDS")]
     pub timeout_seconds: Option<u64>,
+    /// OpenAI-compatible API that transcribes recordings, as http://127.0.0.1:9000/v1
+    #[arg(long, value_name = "URL", env = "HARKBACK_TRANSCRIPTION_URL")]
+    pub transcription_url: Option<String>,
+    /// Model that is asked for there [default: whisper-1]
+    #[arg(long, value_name = "NAME", env = "HARKBACK_TRANSCRIPTION_MODEL")]
+    pub transcription_model: Option<String>,
+    /// Key for it; better in the environment or the file than here, where others see it
+    #[arg(long, value_name = "KEY", env = "HARKBACK_TRANSCRIPTION_KEY", hide_env_values = true)]
+    pub transcription_key: Option<Secret>,
     /// What is logged, as `tracing` filters are written [default: info]
     #[arg(long, value_name = "FILTER", env = "HARKBACK_LOG")]
     pub log: Option<String>,
@@ -221,6 +264,9 @@ impl Config {
         overlay(&mut config.max_requests, args.max_requests);
         overlay(&mut config.max_connections, args.max_connections);
         overlay(&mut config.timeout_seconds, args.timeout_seconds);
+        config.transcription_url = args.transcription_url.or(config.transcription_url);
+        overlay(&mut config.transcription_model, args.transcription_model);
+        config.transcription_key = args.transcription_key.or(config.transcription_key);
         overlay(&mut config.log, args.log);
         config.public_url = args.public_url.or(config.public_url);
         config.checked()
@@ -260,10 +306,14 @@ impl Config {
         if self.timeout_seconds == 0 {
             return refuse("timeout_seconds", "at least 1");
         }
-        if let Some(url) = &mut self.public_url {
+        let urls = [
+            ("public_url", &mut self.public_url),
+            ("transcription_url", &mut self.transcription_url),
+        ];
+        for (setting, url) in urls.into_iter().filter_map(|it| Some((it.0, it.1.as_mut()?))) {
             *url = url.trim_end_matches('/').to_owned();
             if !url.starts_with("http://") && !url.starts_with("https://") {
-                return refuse("public_url", "a URL that begins with http:// or https://");
+                return refuse(setting, "a URL that begins with http:// or https://");
             }
         }
         Ok(self)

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod models;
 pub mod startup;
 pub mod telemetry;
+pub mod transcription;
 mod web;
 pub mod webhooks;
 pub mod worker;

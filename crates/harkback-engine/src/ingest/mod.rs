@@ -2,15 +2,17 @@
 
 mod chunk;
 mod parse;
+mod parsing;
 mod reuse;
 mod segment;
 mod sentence;
 #[cfg(test)]
 mod speed;
 mod title;
+mod transcript;
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -23,11 +25,15 @@ use crate::error::{Error, Result};
 use crate::model::{Document, FileRecord, Job, MemoryKind, MemoryRecord, Micros, Passage, Sample};
 use crate::store::{Progress, StagedPassage, StagedVersion, Store};
 
-use parse::{ParseInput, WEB_PAGE, parse};
+use parse::WEB_PAGE;
+pub use parse::{ParserLimits, parse_stdin};
 pub use parse::{WebPage, read_web_page};
+use parsing::Unread;
+pub use parsing::{ParserProcess, Parsing};
 use reuse::{Vectors, embedded_text};
 
 pub(crate) use reuse::text_hash;
+pub use transcript::{Recording, Transcriber, Transcript, Utterance};
 
 /// Passages embedded and staged together.
 const BATCH: usize = 64;
@@ -42,6 +48,8 @@ pub(crate) struct Ingest<'a> {
     pub(crate) store: &'a Store,
     pub(crate) blobs: &'a Blobs,
     pub(crate) embedder: Option<&'a Embedder>,
+    pub(crate) parsing: &'a Parsing,
+    pub(crate) transcriber: Option<&'a Transcriber>,
     pub(crate) now: &'a (dyn Fn() -> Micros + Send + Sync),
 }
 
@@ -93,24 +101,26 @@ impl Ingest<'_> {
         let version_id = version_id(sample, &sha256, model_id.as_deref());
         let n_staged = self.store.count_staged(sample.memory_id, version_id).await?;
         let (sender, mut batches) = mpsc::channel(BATCHES_WAITING);
+        let transcript = self.transcript(file, &path).await?;
         let work = Work {
             path,
+            transcript,
             name: file.name.clone(),
             extension: extension(file).to_owned(),
             kind: record.kind,
             chunk_size: record.chunk_size as usize,
             chunk_overlap: record.chunk_overlap as usize,
             embedder: self.embedder.cloned(),
+            parsing: self.parsing.clone(),
             vectors: Vectors::for_sample(self.store, sample, self.embedder),
             skip: n_staged as usize,
         };
         let working = spawn_blocking(move || work.run(&sender));
         let mut progress = Progress { n_staged: Some(i64::from(n_staged)), ..Progress::default() };
-        while let Some(batch) = batches.recv().await {
+        while let Some(Batch { passages: batch, n_expected }) = batches.recv().await {
             self.store.stage_passages(sample, version_id, &batch).await?;
             let n_staged = progress.n_staged.unwrap_or(0) + batch.len() as i64;
-            // How many passages the file will have is not known before its end, so `n_parsed` says nothing yet.
-            progress = Progress { n_staged: Some(n_staged), ..progress };
+            progress = Progress { n_staged: Some(n_staged), n_parsed: n_expected, ..progress };
             self.store.update_progress(job, progress, (self.now)()).await?;
         }
         let counts = match working.await {
@@ -129,6 +139,14 @@ impl Ingest<'_> {
             n_passages: counts.n_passages as i64,
             n_sentences: counts.n_sentences as i64,
         }))
+    }
+
+    async fn transcript(&self, file: &FileRecord, path: &Path) -> Result<Option<Vec<Document>>> {
+        if !transcript::is_recording(file) {
+            return Ok(None);
+        }
+        let recording = Recording { path: path.to_owned(), name: file.name.clone() };
+        transcript::documents(self.transcriber, recording).await.map(Some)
     }
 
     async fn path(&self, file: &FileRecord) -> Result<PathBuf> {
@@ -153,6 +171,13 @@ fn extension(file: &FileRecord) -> &str {
     if file.page_uri.is_some() && file.extension == "html" { WEB_PAGE } else { &file.extension }
 }
 
+/// Passages that are ready to be staged.
+struct Batch {
+    passages: Vec<StagedPassage>,
+    /// How many the whole file will have, as far as it has been read; `None` if that cannot be told.
+    n_expected: Option<i64>,
+}
+
 enum Staged {
     Version(StagedVersion),
     Unchanged,
@@ -161,12 +186,15 @@ enum Staged {
 /// The blocking part: everything from bytes to vectors.
 struct Work {
     path: PathBuf,
+    /// The documents of a recording, whose file is not parsed.
+    transcript: Option<Vec<Document>>,
     name: String,
     extension: String,
     kind: MemoryKind,
     chunk_size: usize,
     chunk_overlap: usize,
     embedder: Option<Embedder>,
+    parsing: Parsing,
     vectors: Option<Vectors>,
     /// Passages that an earlier attempt has staged.
     skip: usize,
@@ -180,13 +208,14 @@ struct Counts {
 
 impl Work {
     /// Sends batches until the file ends or nobody takes them any more.
-    fn run(&self, sender: &mpsc::Sender<Vec<StagedPassage>>) -> Result<Counts> {
-        let bytes = std::fs::read(&self.path)?;
-        let input = ParseInput { name: &self.name, extension: &self.extension, bytes: &bytes };
+    fn run(&self, sender: &mpsc::Sender<Batch>) -> Result<Counts> {
+        let unread = Unread { path: &self.path, name: &self.name, extension: &self.extension };
         let mut counts = Counts::default();
         let mut waiting = Vec::with_capacity(BATCH);
         let mut failure = None;
-        let mut emit = |document: Document| {
+        let mut read = None;
+        let mut take = |document: Document, done: Option<f32>| {
+            read = done;
             for passage in self.cut(&document) {
                 counts.n_passages += 1;
                 counts.n_sentences += passage.sentences.len();
@@ -194,7 +223,7 @@ impl Work {
                     waiting.push(passage);
                 }
                 if waiting.len() == BATCH
-                    && let Err(error) = self.send(&mut waiting, counts.n_passages, sender)
+                    && let Err(error) = self.send(&mut waiting, counts.n_passages, done, sender)
                 {
                     failure = Some(error);
                     return ControlFlow::Break(());
@@ -202,7 +231,10 @@ impl Work {
             }
             ControlFlow::Continue(())
         };
-        parse(&input, &mut emit).map_err(|e| Error::BadInput(e.to_string()))?;
+        match &self.transcript {
+            Some(documents) => _ = documents.iter().cloned().try_for_each(|it| take(it, None)),
+            None => self.parsing.read(&unread, || !sender.is_closed(), &mut take)?,
+        }
         if let Some(error) = failure {
             return Err(error);
         }
@@ -210,7 +242,7 @@ impl Work {
             return Err(Error::BadInput("the file holds no text".into()));
         }
         if !waiting.is_empty() {
-            self.send(&mut waiting, counts.n_passages, sender)?;
+            self.send(&mut waiting, counts.n_passages, read, sender)?;
         }
         Ok(counts)
     }
@@ -228,12 +260,13 @@ impl Work {
         counted.and_then(Result::ok).unwrap_or(text.len() / 4)
     }
 
-    /// `n_so_far` counts the passages of the file up to the last one that waits.
+    /// `n_so_far` counts the passages of the file up to the last one that waits, `read` is how much of it they come from.
     fn send(
         &self,
         waiting: &mut Vec<Passage>,
         n_so_far: usize,
-        sender: &mpsc::Sender<Vec<StagedPassage>>,
+        read: Option<f32>,
+        sender: &mpsc::Sender<Batch>,
     ) -> Result<()> {
         let passages = std::mem::replace(waiting, Vec::with_capacity(BATCH));
         let texts: Vec<String> =
@@ -251,7 +284,9 @@ impl Work {
             vector,
         });
         // Nobody listens any more when the lease is lost or the server stops.
-        sender.blocking_send(batch.collect()).map_err(|_| Error::LeaseLost)
+        let n_expected = read.filter(|it| *it > 0.0).map(|it| (n_so_far as f32 / it) as i64);
+        let batch = Batch { passages: batch.collect(), n_expected };
+        sender.blocking_send(batch).map_err(|_| Error::LeaseLost)
     }
 }
 

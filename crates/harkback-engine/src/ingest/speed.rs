@@ -53,7 +53,7 @@ fn prints_megabytes_a_second() {
                 documents.push(it);
                 ControlFlow::Continue(())
             };
-            parse(&input, &mut emit).unwrap();
+            parse::parse(&input, &mut emit).unwrap();
         });
         let n_bytes = documents.iter().map(|it| it.text.len()).sum();
         report(&format!("  passages of {extension}"), n_bytes, || {

@@ -42,7 +42,7 @@ impl Place {
 }
 
 /// A text with a name: a file, one page or slide of it, or one record of a JSON Lines file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// A record's `_id`, where the file is made of records.
     pub record_id: Option<String>,

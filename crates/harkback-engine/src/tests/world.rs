@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use uuid::Uuid;
 
+use crate::ingest::Parsing;
 use crate::model::{
     Account, AccountId, FileId, FileRecord, FileType, ItemMetadata, MemoryId, MemoryKind,
     MemoryRecord, Micros, NewFile, Ontology, Owned, RecallMode, RecallRequest, Upload,
@@ -245,6 +246,6 @@ impl World {
 async fn open(dir: &Path) -> (Store, Memory) {
     let store = Store::open(dir).await.unwrap();
     let models = Models { embedder: Some(Embedder::for_tests()), ..Models::default() };
-    let memory = Memory::open(dir, store.clone(), models).await.unwrap();
+    let memory = Memory::open(dir, store.clone(), models, Parsing::InProcess).await.unwrap();
     (store, memory)
 }

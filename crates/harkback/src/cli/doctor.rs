@@ -11,7 +11,7 @@ use harkback_engine::{Manifest, ModelState, Store};
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 
-use super::{DataDir, Outcome, Printer};
+use super::{DataDir, Outcome, Printer, parse_file};
 use crate::clock::Clock;
 use crate::models::ModelsDir;
 
@@ -78,6 +78,7 @@ async fn examine(args: &DoctorArgs) -> Vec<Finding> {
     findings.push(database(dir).await);
     findings.extend(models(&args.models.path));
     findings.push(pdf_reader());
+    findings.push(parser());
     let now = Timestamp::from_microsecond(Clock::System.now()).unwrap_or(Timestamp::UNIX_EPOCH);
     findings.push(clock(now, newest_file_in(dir)));
     findings.push(port(&args.listen).await);
@@ -291,6 +292,28 @@ fn newest_file_in(dir: &Path) -> Option<Timestamp> {
     let written =
         |entry: fs::DirEntry| Timestamp::try_from(entry.metadata().ok()?.modified().ok()?).ok();
     fs::read_dir(dir).ok()?.filter_map(|entry| written(entry.ok()?)).max()
+}
+
+/// Files are read in a process that limits itself, as far as this system lets it.
+fn parser() -> Finding {
+    let subject = "parser";
+    let missing = parse_file::process().map_err(Into::into).and_then(|it| it.missing_limits());
+    match missing {
+        Ok(missing) if missing.is_empty() => fine(
+            subject,
+            "files are read in a process without network, other files or much memory".to_owned(),
+        ),
+        Ok(missing) => warning(
+            subject,
+            format!(
+                "the process that reads files lacks {}; ingest only files that you trust",
+                missing.join(", ")
+            ),
+        ),
+        Err(error) => {
+            problem(subject, format!("the process that reads files does not start ({error})"))
+        }
+    }
 }
 
 fn fine(subject: &'static str, text: String) -> Finding {

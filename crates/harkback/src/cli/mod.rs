@@ -9,6 +9,7 @@ mod eval;
 mod ingest;
 mod keys;
 mod models;
+mod parse_file;
 mod printer;
 mod query;
 mod quickstart;
@@ -78,6 +79,9 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Show the secret that signs webhooks, list what was sent, send it again
     Webhooks(webhooks::WebhooksArgs),
+    /// Read the file on standard input; the server starts this for each file
+    #[command(hide = true)]
+    ParseFile(parse_file::ParseFileArgs),
 }
 
 /// Runs the program: parses the arguments, runs the command, says what went wrong.
@@ -87,6 +91,9 @@ pub fn main() -> ExitCode {
         // clap decides between standard output (`--help`) and standard error, and between 0 and 2.
         Err(error) => error.exit(),
     };
+    if let Command::ParseFile(args) = &cli.command {
+        return parse_file::parse_file(args);
+    }
     let printer = Printer::new();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -111,6 +118,7 @@ async fn run(command: &Command, printer: &Printer) -> Outcome {
         Command::Models(args) => models::models(args, printer).await,
         Command::Verify(args) => verify::verify(args, printer).await,
         Command::Webhooks(args) => webhooks::webhooks(args, printer).await,
+        Command::ParseFile(_) => unreachable!("it has ended before the runtime was made"),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::{Outcome, Printer};
+use super::{Outcome, Printer, parse_file};
 use crate::app::{App, AppState};
 use crate::clock::{Clock, Ids};
 use crate::config::{Config, ConfigArgs};
@@ -82,7 +82,8 @@ impl Server {
             ));
         }
 
-        let app = App::open(config, models, Clock::System, Ids::Random).await?;
+        let app =
+            App::open(config, models, Clock::System, Ids::Random, parse_file::parsing()?).await?;
         worker::start(&app).await?;
         let ended = answer_requests(&app, listener);
         printer.note(&format!("listening on {url}"));

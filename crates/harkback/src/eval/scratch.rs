@@ -11,7 +11,7 @@ use harkback_engine::model::{
     AccountId, FileId, FileType, MemoryId, MemoryKind, MemoryRecord, Micros, NewFile, Ontology,
     PageRequest, Upload,
 };
-use harkback_engine::{Error, Memory, Models, Result, Start, StartIds};
+use harkback_engine::{Error, Memory, Models, Parsing, Result, Start, StartIds};
 use tokio::net::TcpListener;
 
 use crate::api;
@@ -39,7 +39,7 @@ impl Scratch {
     /// If the directory cannot be used.
     pub async fn open(data: &Path, models: Models) -> Result<Self> {
         let config = Config { data: data.to_owned(), ..Config::default() };
-        let app = App::open(config, models, Clock::System, Ids::Random).await?;
+        let app = App::open(config, models, Clock::System, Ids::Random, Parsing::InProcess).await?;
         let account = ensure_account(&app.store, "eval", &app.clock, &app.ids).await?.account_id;
         let newest = PageRequest { limit: 1, from: None };
         let kept = app.store.list_memories(account, &newest).await?.items.pop();

@@ -10,8 +10,8 @@ use harkback::app::{App, AppState};
 use harkback::clock::{Clock, Ids};
 use harkback::config::Config;
 use harkback::{api, keys};
-use harkback_engine::Models;
 use harkback_engine::model::Micros;
+use harkback_engine::{Models, ParserLimits, ParserProcess, Parsing};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -95,7 +95,8 @@ impl TestApp {
     }
 
     async fn open(config: Config, models: Models, dir: TempDir) -> Self {
-        let app = App::open(config, models.clone(), Clock::fixed(NOW), Ids::seeded(1)).await;
+        let app =
+            App::open(config, models.clone(), Clock::fixed(NOW), Ids::seeded(1), parsing()).await;
         let app = app.unwrap();
         let router = api::router(&app);
         let client = async |account| Client {
@@ -104,6 +105,15 @@ impl TestApp {
         };
         Self { alice: client("alice").await, bob: client("bob").await, app, models, dir }
     }
+}
+
+/// Files are read as by the server: each in a process of the real binary.
+fn parsing() -> Parsing {
+    Parsing::Process(ParserProcess {
+        program: env!("CARGO_BIN_EXE_harkback").into(),
+        arguments: vec!["parse-file".into()],
+        limits: ParserLimits::default(),
+    })
 }
 
 async fn new_key(app: &App, account: &str) -> String {

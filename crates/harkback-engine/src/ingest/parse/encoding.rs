@@ -4,6 +4,7 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::ParseError;
+use super::stream::is_stray;
 
 /// Decodes a text file: by its byte order mark, as UTF-8, as UTF-16 without a mark, by the `declared` label, and at last
 /// by `chardetng`'s guess, in this order. Line ends become `\n`; the mark is dropped.
@@ -95,8 +96,6 @@ fn malformed(encoding: &'static Encoding, body: &[u8]) -> ParseError {
 
 /// Text has hardly any control characters; bytes of pictures or programs have 10 % and more in any encoding.
 fn refuse_binary(text: &str) -> Result<(), ParseError> {
-    let is_stray =
-        |it: char| it.is_control() && !matches!(it, '\t' | '\n' | '\r' | '\x0B' | '\x0C');
     if text.contains('\0') {
         return Err(ParseError::new(
             "the text contains NUL characters, so it is not text: upload a text file, or remove them",

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::stream::Pieces;
 use super::{Emit, ParseError, ParseInput, collapse, encoding, shorten, text, title_of_name};
 use crate::model::Document;
 
@@ -25,13 +26,29 @@ pub(super) const TITLE_KEYS: &[&str] = &[
 /// An array of objects is a document each; anything else is one document, in which each object inside a list is a
 /// paragraph. Members read `path to key: value`, a line each, in the order of the file.
 ///
-/// Arrays are read element by element, so a large file needs memory for one record only beside its text. serde_json's own
-/// limit of 128 levels guards the stack.
+/// Arrays are read element by element, so a large file needs memory for one record only. serde_json's own limit of 128
+/// levels guards the stack.
 pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let source = encoding::decode(input.bytes, None)?;
-    let file_title = title_of_name(input.name);
+    records(input.name, serde_json::Deserializer::from_str(&source), emit)
+}
+
+/// As [`parse`], piece by piece.
+pub(super) fn stream(
+    name: &str,
+    pieces: &mut dyn Pieces,
+    emit: &mut Emit<'_>,
+) -> Result<(), ParseError> {
+    records(name, serde_json::Deserializer::from_reader(pieces), emit)
+}
+
+fn records<'de, R: serde_json::de::Read<'de>>(
+    name: &str,
+    mut deserializer: serde_json::Deserializer<R>,
+    emit: &mut Emit<'_>,
+) -> Result<(), ParseError> {
+    let file_title = title_of_name(name);
     let mut stopped = None;
-    let mut deserializer = serde_json::Deserializer::from_str(&source);
     let records = Records {
         emit: &mut |node| {
             let flow = match document(node, &file_title) {

@@ -3,15 +3,18 @@
 //! A format is one file of this folder and one row of [`PARSERS`]. Every parser answers any bytes with documents or with
 //! a reason, in time linear in the file, without recursion that the file's content could deepen.
 
+mod child;
 mod csv;
 mod docx;
 mod eml;
 mod encoding;
 mod epub;
 mod flat_list;
+mod frame;
 mod html;
 mod json;
 mod jsonl;
+mod limits;
 mod markdown;
 mod metadata;
 mod odt;
@@ -24,6 +27,7 @@ mod rtf;
 mod sheet;
 mod signature;
 mod slide;
+mod stream;
 mod text;
 mod web;
 mod xml;
@@ -33,10 +37,15 @@ mod documents_tests;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 
 use crate::model::{Document, Place};
 
+pub use child::parse_stdin;
+pub(super) use frame::{Frame, read_frame};
+pub use limits::ParserLimits;
 pub use web::{WebPage, read_web_page};
 
 /// Stands for the extension of HTML that was fetched from a website: of such a page, only the content is read.
@@ -52,6 +61,9 @@ pub(crate) struct ParseInput<'a> {
     /// The whole file.
     pub(crate) bytes: &'a [u8],
 }
+
+/// Takes documents one by one, with how much of the file has been read, 0..=1, where that can be told.
+pub(crate) type Take<'a> = dyn FnMut(Document, Option<f32>) -> ControlFlow<()> + 'a;
 
 /// Why a file cannot be read. The text is meant for the file's owner and says what to do.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,9 +82,7 @@ pub(crate) type Emit<'a> = dyn FnMut(Document) -> ControlFlow<()> + 'a;
 /// A [`ParseError`] if the format is not supported, the content is not of that format, or there is no text in it.
 pub(crate) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let extension = input.extension.trim_start_matches('.').to_ascii_lowercase();
-    let Some(parser) = PARSERS.iter().find(|it| it.extensions.contains(&extension.as_str())) else {
-        return Err(unsupported(&extension));
-    };
+    let parser = parser_of(&extension)?;
     if input.bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(ParseError::new("the file is empty: upload a file with text in it"));
     }
@@ -82,8 +92,50 @@ pub(crate) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
             "the file is named .{extension} but looks like {looks_like}: give it its right name, or save it as text"
         )));
     }
+    counted(parser, emit, |emit| (parser.parse)(input, emit))
+}
+
+/// As [`parse`], from an open file, which is read in little memory where its format and encoding allow it.
+pub(crate) fn parse_file(
+    name: &str,
+    extension: &str,
+    mut file: &File,
+    take: &mut Take<'_>,
+) -> Result<(), ParseError> {
+    let lower = extension.trim_start_matches('.').to_ascii_lowercase();
+    let parser = parser_of(&lower)?;
+    let failed = |e: io::Error| ParseError::io(&e);
+    if let Some((_, stream)) = STREAMS.iter().find(|it| it.0 == parser.name)
+        && let Some(start) = stream::utf8_body(&mut file).map_err(failed)?
+    {
+        let n_bytes = file.metadata().map_err(failed)?.len().max(1);
+        let mut pieces = BufReader::with_capacity(64 << 10, file);
+        pieces.seek(SeekFrom::Start(start)).map_err(failed)?;
+        let mut emit = |document| {
+            let at = file.stream_position().ok();
+            take(document, at.map(|it| it as f32 / n_bytes as f32))
+        };
+        return counted(parser, &mut emit, |emit| stream(name, &mut pieces, emit));
+    }
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).map_err(failed)?;
+    parse(&ParseInput { name, extension, bytes: &bytes }, &mut |it| take(it, None))
+}
+
+/// The row of [`PARSERS`] for an extension.
+fn parser_of(extension: &str) -> Result<&'static Parser, ParseError> {
+    let parser = PARSERS.iter().find(|it| it.extensions.contains(&extension));
+    parser.ok_or_else(|| unsupported(extension))
+}
+
+/// Runs a parser over what every format has in common: bounds of titles and texts, and that there is any text.
+fn counted(
+    parser: &Parser,
+    emit: &mut Emit<'_>,
+    run: impl FnOnce(&mut Emit<'_>) -> Result<(), ParseError>,
+) -> Result<(), ParseError> {
     let mut n_documents = 0;
-    (parser.parse)(input, &mut |mut document: Document| {
+    run(&mut |mut document: Document| {
         if document.text.trim().is_empty() {
             return ControlFlow::Continue(());
         }
@@ -92,7 +144,7 @@ pub(crate) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
             *name = shorten(name, MAX_TITLE_CHARS);
         }
         n_documents += 1;
-        emit(document)
+        emit_pieces(document, emit)
     })?;
     if n_documents == 0 {
         return Err(ParseError(format!(
@@ -101,6 +153,25 @@ pub(crate) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
         )));
     }
     Ok(())
+}
+
+/// No document is longer, so that whoever takes them needs no more memory than for a few.
+const MAX_TEXT_BYTES: usize = 4 << 20;
+
+/// Emits a long document in pieces of the same title and place, cut at a heading, a paragraph or a line.
+fn emit_pieces(mut document: Document, emit: &mut Emit<'_>) -> ControlFlow<()> {
+    while document.text.len() > MAX_TEXT_BYTES {
+        let window = &document.text[..document.text.floor_char_boundary(MAX_TEXT_BYTES)];
+        let bound = ["\n\n#", "\n\n", "\n", " "].iter().find_map(|it| window.rfind(it));
+        let rest = document.text.split_off(bound.filter(|it| *it > 0).unwrap_or(window.len()));
+        let rest = Document { text: rest, ..document.clone() };
+        if !document.text.trim().is_empty() {
+            emit(std::mem::replace(&mut document, rest))?;
+        } else {
+            document = rest;
+        }
+    }
+    if document.text.trim().is_empty() { ControlFlow::Continue(()) } else { emit(document) }
 }
 
 /// A title out of a file name: without folder and extension, with spaces for `_` and `-`.
@@ -173,11 +244,30 @@ const PARSERS: &[Parser] = &[
     Parser { name: "OpenDocument", extensions: &["ods"], begins: PACKAGE, parse: sheet::parse_ods },
 ];
 
+type Stream = fn(&str, &mut dyn stream::Pieces, &mut Emit<'_>) -> Result<(), ParseError>;
+
+/// Formats that are read piece by piece if the file is UTF-8, by the names they have in [`PARSERS`].
+const STREAMS: &[(&str, Stream)] = &[
+    ("text", text::stream),
+    ("CSV", csv::stream),
+    ("JSON", json::stream),
+    ("JSON Lines", jsonl::stream),
+];
+
 const SUPPORTED: &str = "PDF, Word, OpenDocument, text, Markdown, HTML, CSV or JSON";
 
 impl ParseError {
     fn new(reason: &str) -> Self {
         Self(reason.to_owned())
+    }
+
+    fn io(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::OutOfMemory {
+            return Self::new(
+                "the file needs more memory to be read than a parser may use: split it",
+            );
+        }
+        Self(format!("the file cannot be read from the disk ({error}): start the ingestion again"))
     }
 }
 

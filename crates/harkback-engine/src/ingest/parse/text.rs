@@ -1,17 +1,56 @@
 //! Plain text to one document: what is its title, and which line ends are real?
 
-use std::ops::ControlFlow;
+use std::io::{BufRead, Cursor, Read};
 
+use super::stream::Pieces;
 use super::{Emit, ParseError, ParseInput, encoding, title_of_name};
 use crate::model::Document;
 
-/// The title is the first line if it stands alone, is short and is no sentence; the file's name otherwise.
+/// See [`stream`].
 pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
-    let text = unwrap_lines(&encoding::decode(input.bytes, None)?);
-    let title = first_line_as_title(&text).map_or_else(|| title_of_name(input.name), str::to_owned);
-    let (ControlFlow::Continue(()) | ControlFlow::Break(())) =
-        emit(Document { record_id: None, title, place: None, text });
-    Ok(())
+    let text = encoding::decode(input.bytes, None)?;
+    stream(input.name, &mut Cursor::new(text.as_bytes()), emit)
+}
+
+/// Long texts become several documents of one title, cut between paragraphs after so many bytes.
+const PIECE_BYTES: usize = 1 << 20;
+/// And within a paragraph after so many.
+const MAX_PIECE_BYTES: usize = 4 << 20;
+
+/// The title is the first line if it stands alone, is short and is no sentence; the file's name otherwise.
+pub(super) fn stream(
+    name: &str,
+    pieces: &mut dyn Pieces,
+    emit: &mut Emit<'_>,
+) -> Result<(), ParseError> {
+    let mut title = None;
+    let mut bytes = Vec::new();
+    loop {
+        let line_start = bytes.len();
+        let room = (MAX_PIECE_BYTES - line_start) as u64;
+        let n = (&mut *pieces)
+            .take(room)
+            .read_until(b'\n', &mut bytes)
+            .map_err(|e| ParseError::io(&e))?;
+        let is_full = bytes.len() == MAX_PIECE_BYTES;
+        let is_end = n == 0 && !is_full;
+        let is_blank = bytes[line_start..].iter().all(u8::is_ascii_whitespace);
+        if !(is_end || is_full || is_blank && bytes.len() >= PIECE_BYTES) {
+            continue;
+        }
+        // A full piece may end within a character.
+        let n_whole = std::str::from_utf8(&bytes).map_or_else(|e| e.valid_up_to(), str::len);
+        let rest = bytes.split_off(n_whole);
+        let piece = String::from_utf8(std::mem::replace(&mut bytes, rest)).expect("it is valid");
+        let text = unwrap_lines(&piece);
+        let title = title.get_or_insert_with(|| {
+            first_line_as_title(&text).map_or_else(|| title_of_name(name), str::to_owned)
+        });
+        let document = Document { record_id: None, title: title.clone(), place: None, text };
+        if emit(document).is_break() || is_end {
+            return Ok(());
+        }
+    }
 }
 
 /// Joins the lines of hard-wrapped paragraphs, so that a sentence is not cut where an editor's margin was.
