@@ -7,6 +7,7 @@
 mod blobs;
 mod embed;
 mod error;
+mod export;
 mod index;
 mod ingest;
 pub mod measure;
@@ -27,6 +28,7 @@ pub use embed::{
     Pooling, Reranker, sha256_of,
 };
 pub use error::{Error, Result};
+pub use export::Export;
 pub use ingest::{
     ParserLimits, ParserProcess, Parsing, Recording, Transcriber, Transcript, Utterance, WebPage,
     parse_stdin, read_web_page,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::blobs::Blobs;
 use crate::embed::Models;
 use crate::error::Result;
+use crate::export::Export;
 use crate::index::Snapshot;
 use crate::ingest::{Ingest, Parsing, Transcriber};
 use crate::model::{FileRecord, Job, MemoryRecord, Micros, Recall, RecallRequest, Receipt};
@@ -211,6 +212,16 @@ impl Memory {
             self.store.complete_receipt(receipt).await?;
         }
         Ok(())
+    }
+
+    /// The memory at its present revision, to be read piece by piece. The caller has checked that `record` is the asking
+    /// account's.
+    ///
+    /// # Errors
+    /// [`BadInput`](crate::Error::BadInput) while it is being ingested; otherwise if the store fails.
+    pub async fn export(&self, record: &MemoryRecord) -> Result<Export> {
+        let snapshot = self.residents.snapshot(record).await?;
+        Export::new(self.store.clone(), snapshot, record.clone())
     }
 
     /// Builds a memory's index before the first question asks for it.

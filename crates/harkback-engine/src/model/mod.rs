@@ -3,6 +3,7 @@
 mod account;
 mod conversation;
 mod document;
+mod export;
 mod file;
 mod ids;
 mod memory;
@@ -16,6 +17,7 @@ pub use conversation::{
     EndUser, Message, MessageFilter, MessagePlace, MetadataEntry, Role, Session, SessionDeletion,
 };
 pub use document::{Document, Passage, Place, Span};
+pub use export::{ExportedMention, ExportedPassage, ExportedRelation};
 pub use file::{FileRecord, FileType, NewFile, Sample, SampleState, Upload};
 pub use ids::{AccountId, FileId, MemoryId, Micros, Owned};
 pub use memory::{

@@ -6,6 +6,7 @@
 mod accounts;
 mod answers;
 mod codec;
+mod copy;
 mod deliveries;
 mod erasure;
 mod files;

@@ -6,6 +6,7 @@ pub mod deliveries;
 pub mod envelope;
 pub mod error;
 pub mod explanation;
+pub mod export;
 pub mod extract;
 pub mod files;
 pub mod health;
@@ -108,8 +109,10 @@ fn operations() -> OpenApiRouter<AppState> {
 
 /// Every route that takes as long as its body does.
 fn transfers() -> OpenApiRouter<AppState> {
-    // Not in the document: its URLs are given, not made.
-    OpenApiRouter::new().route("/uploads/{*key}", put(uploads::put_upload))
+    // Uploads are not in the document: their URLs are given, not made.
+    OpenApiRouter::new()
+        .routes(routes!(export::export_memory))
+        .route("/uploads/{*key}", put(uploads::put_upload))
 }
 
 /// The whole API, ready to be served.

@@ -19,6 +19,8 @@ use crate::models::ModelsDir;
 const LEAST_FREE_BYTES: u64 = 1 << 30;
 /// This program was written after that; a clock that says otherwise is wrong.
 const EARLIEST: &str = "2026-11-01T00:00:00Z";
+/// For the connections that may be open at once by default, the database and the files in work.
+const LEAST_OPEN_FILES: u64 = 4096 + 512;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Arguments of `harkback doctor`.
@@ -82,6 +84,7 @@ async fn examine(args: &DoctorArgs) -> Vec<Finding> {
     let now = Timestamp::from_microsecond(Clock::System.now()).unwrap_or(Timestamp::UNIX_EPOCH);
     findings.push(clock(now, newest_file_in(dir)));
     findings.push(port(&args.listen).await);
+    findings.extend(open_files());
     findings
 }
 
@@ -269,6 +272,32 @@ async fn port(listen: &str) -> Finding {
     }
 }
 
+/// A connection is an open file, and so is one to the database. The server raises its limit to the hard one.
+#[cfg(unix)]
+fn open_files() -> Option<Finding> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum?;
+    Some(enough_files(limit))
+}
+
+#[cfg(not(unix))]
+fn open_files() -> Option<Finding> {
+    None
+}
+
+fn enough_files(limit: u64) -> Finding {
+    let subject = "files";
+    if limit >= LEAST_OPEN_FILES {
+        return fine(subject, format!("{limit} may be open at once"));
+    }
+    warning(
+        subject,
+        format!(
+            "only {limit} may be open at once, a connection each; raise it with `ulimit -n 8192`, or `LimitNOFILE=8192` in \
+             a systemd unit"
+        ),
+    )
+}
+
 async fn answers_as_harkback(listen: &str) -> bool {
     let Ok(http) = reqwest::Client::builder().timeout(PROBE_TIMEOUT).no_proxy().build() else {
         return false;
@@ -374,6 +403,14 @@ mod tests {
         assert_eq!(clock(now, Some(at("2027-03-01T12:04:00Z"))).grade, Grade::Fine);
         assert_eq!(clock(now, Some(at("2027-03-01T12:06:00Z"))).grade, Grade::Problem);
         assert_eq!(clock(at("1970-01-01T00:00:09Z"), None).grade, Grade::Problem);
+    }
+
+    #[test]
+    fn few_open_files_are_a_warning() {
+        assert_eq!(enough_files(8192).grade, Grade::Fine);
+        let finding = enough_files(256);
+        assert_eq!(finding.grade, Grade::Warning);
+        assert!(finding.text.contains("only 256 may be open"), "{}", finding.text);
     }
 
     #[tokio::test]

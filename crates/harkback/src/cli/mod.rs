@@ -3,9 +3,13 @@
 //! A command is one file: its arguments (`XArgs`) and an async function that takes them with a [`Printer`]. It is
 //! registered by one line in `Command` and one in `run`.
 
+mod backup;
 mod bench;
 mod doctor;
 mod eval;
+mod export;
+mod graphml;
+mod import;
 mod ingest;
 mod keys;
 mod models;
@@ -23,7 +27,8 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use printer::Printer;
 
@@ -53,6 +58,9 @@ struct Cli {
     command: Command,
 }
 
+const SHOWN_KEY: &str = "warning: while this runs, other users of this machine can read the key in the list of processes; set \
+     HARKBACK_API_KEY, or name a file with --key-file, instead of --key";
+
 const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed (standard error says why), 2 wrong usage.";
 
 #[derive(Debug, Subcommand)]
@@ -63,12 +71,20 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Bring the models, serve, ingest a sample clinic, and ask it three questions
     Quickstart(quickstart::QuickstartArgs),
+    /// Copy a data directory, consistent while a server writes to it
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup, verified file by file
+    Restore(backup::RestoreArgs),
     /// Measure how fast retrieval and the API are on this machine
     Bench(bench::BenchArgs),
     /// Measure retrieval on a question set in BEIR layout
     Eval(eval::EvalArgs),
     /// Put files and folders into a memory of a running server, and wait until it can recall them
     Ingest(ingest::IngestArgs),
+    /// Write a memory of a running server as one archive, or as a graph for viewers
+    Export(export::ExportArgs),
+    /// Make a memory of an archive in a running server
+    Import(import::ImportArgs),
     /// Ask a memory of a running server
     Query(query::QueryArgs),
     /// Make, list and revoke API keys
@@ -86,8 +102,11 @@ enum Command {
 
 /// Runs the program: parses the arguments, runs the command, says what went wrong.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = command()
+        .try_get_matches()
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, shows_key(&matches))));
+    let (cli, shows_key) = match parsed {
+        Ok(parsed) => parsed,
         // clap decides between standard output (`--help`) and standard error, and between 0 and 2.
         Err(error) => error.exit(),
     };
@@ -95,6 +114,9 @@ pub fn main() -> ExitCode {
         return parse_file::parse_file(args);
     }
     let printer = Printer::new();
+    if shows_key {
+        printer.note(SHOWN_KEY);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&printer, &error),
@@ -105,14 +127,31 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// The commands with their arguments.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Whether a key stands in the arguments of the process.
+fn shows_key(matches: &ArgMatches) -> bool {
+    matches.subcommand().is_some_and(|(_, matches)| {
+        let is_there = matches.try_contains_id("key").is_ok();
+        is_there && matches.value_source("key") == Some(ValueSource::CommandLine)
+    })
+}
+
 async fn run(command: &Command, printer: &Printer) -> Outcome {
     match command {
         Command::Doctor(args) => doctor::doctor(args, printer).await,
         Command::Serve(args) => serve::serve(args, printer).await,
         Command::Quickstart(args) => quickstart::quickstart(args, printer).await,
+        Command::Backup(args) => backup::backup(args, printer).await,
+        Command::Restore(args) => backup::restore(args, printer).await,
         Command::Bench(args) => bench::bench(args, printer).await,
         Command::Eval(args) => eval::eval(args, printer).await,
         Command::Ingest(args) => ingest::ingest(args, printer).await,
+        Command::Export(args) => export::export(args, printer).await,
+        Command::Import(args) => import::import(args, printer).await,
         Command::Query(args) => query::query(args, printer).await,
         Command::Keys(args) => keys::keys(args, printer).await,
         Command::Models(args) => models::models(args, printer).await,
@@ -135,8 +174,6 @@ fn failed(printer: &Printer, error: &(dyn Error + 'static)) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -99,7 +99,7 @@ async fn prepare(
 }
 
 fn remote_of(server: &Server, key: &str) -> Result<Remote, RemoteError> {
-    Remote::new(&RemoteArgs { url: server.url.clone(), key: key.to_owned() })
+    Remote::new(&RemoteArgs { url: server.url.clone(), key: Some(key.to_owned()), key_file: None })
 }
 
 async fn sample_memory(

@@ -1,10 +1,10 @@
 //! How the commands talk to a running server: the public API over HTTP, and nothing else.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use reqwest::{Body, Client, RequestBuilder, Url};
+use reqwest::{Body, Client, RequestBuilder, Response, Url};
 use serde_json::{Value, json};
 
 /// Where the server is and who asks.
@@ -13,9 +13,17 @@ pub(super) struct RemoteArgs {
     /// Address of the running server
     #[arg(long, env = "HARKBACK_URL", default_value = "http://127.0.0.1:8787")]
     pub(super) url: String,
-    /// API key, made by `harkback keys create`
-    #[arg(long, env = "HARKBACK_API_KEY", hide_env_values = true)]
-    pub(super) key: String,
+    /// API key, made by `harkback keys create`; other users of the machine can read it here, so rather set HARKBACK_API_KEY
+    #[arg(
+        long,
+        env = "HARKBACK_API_KEY",
+        hide_env_values = true,
+        required_unless_present = "key_file"
+    )]
+    pub(super) key: Option<String>,
+    /// File that holds the API key and nothing else; comes before the other two
+    #[arg(long, value_name = "FILE")]
+    pub(super) key_file: Option<PathBuf>,
 }
 
 /// A server and a key to it.
@@ -44,6 +52,15 @@ pub(super) enum RemoteError {
     /// The address is none.
     #[error("`{0}` is not an address of a server; write one like `http://127.0.0.1:8787`")]
     BadUrl(String),
+    /// The file with the key could not be read.
+    #[error("cannot read the key in `{path}`")]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// A file could not be read.
     #[error("cannot read the file")]
     Unreadable(#[source] std::io::Error),
@@ -53,13 +70,20 @@ impl Remote {
     /// The server that the arguments name.
     ///
     /// # Errors
-    /// If the address cannot be parsed.
+    /// If the address cannot be parsed, or the file with the key cannot be read.
     pub(super) fn new(args: &RemoteArgs) -> Result<Self, RemoteError> {
         let url = Url::parse(&args.url).map_err(|_| RemoteError::BadUrl(args.url.clone()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(RemoteError::BadUrl(args.url.clone()));
         }
-        Ok(Self { http: Client::new(), url, key: args.key.clone() })
+        let key = match (&args.key_file, &args.key) {
+            (Some(path), _) => std::fs::read_to_string(path)
+                .map_err(|source| RemoteError::NoKey { path: path.clone(), source })?
+                .trim()
+                .to_owned(),
+            (None, key) => key.clone().unwrap_or_default(),
+        };
+        Ok(Self { http: Client::new(), url, key })
     }
 
     /// Asks for a page; `params` need no escaping.
@@ -86,15 +110,28 @@ impl Remote {
         self.send(self.http.post(self.at(path)).json(body).timeout(Duration::from_secs(60))).await
     }
 
+    /// Deletes what `path` names.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
+    pub(super) async fn delete(&self, path: &str) -> Result<Value, RemoteError> {
+        self.send(self.http.delete(self.at(path)).timeout(Duration::from_secs(60))).await
+    }
+
+    /// Asks for a body that is read as it comes.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
+    pub(super) async fn stream(&self, path: &str) -> Result<Response, RemoteError> {
+        self.response(self.http.get(self.at(path)).header("X-API-Key", &self.key)).await
+    }
+
     /// Uploads bytes and makes a file of them. Returns the file's id.
     ///
     /// # Errors
     /// If the server refuses or does not answer.
     pub(super) async fn add_file(&self, name: &str, body: Body) -> Result<String, RemoteError> {
-        let upload = self.post("/files/upload", &json!({"fileName": name})).await?;
-        let (url, key) = (text_at(&upload, "/data/uploadUrl")?, text_at(&upload, "/data/key")?);
-        let url = Url::parse(url).map_err(|_| RemoteError::BadUrl(url.to_owned()))?;
-        self.answer(self.http.put(url).body(body)).await?;
+        let key = self.upload(name, body).await?;
         let file = self.post("/files/create", &json!({"name": name, "key": key})).await?;
         Ok(text_at(&file, "/data/id")?.to_owned())
     }
@@ -108,23 +145,42 @@ impl Remote {
         self.add_file(name, Body::from(file)).await
     }
 
+    /// Uploads bytes. Returns their key, of which a file can be made.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
+    pub(super) async fn upload(&self, name: &str, body: Body) -> Result<String, RemoteError> {
+        let upload = self.post("/files/upload", &json!({"fileName": name})).await?;
+        let (url, key) = (text_at(&upload, "/data/uploadUrl")?, text_at(&upload, "/data/key")?);
+        let url = Url::parse(url).map_err(|_| RemoteError::BadUrl(url.to_owned()))?;
+        self.answer(self.http.put(url).body(body)).await?;
+        Ok(key.to_owned())
+    }
+
     async fn send(&self, request: RequestBuilder) -> Result<Value, RemoteError> {
         let text = self.answer(request.header("X-API-Key", &self.key)).await?;
         serde_json::from_str(&text).map_err(|_| not_ours(&text))
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<String, RemoteError> {
-        let unreachable = |source| RemoteError::Unreachable { url: self.url.to_string(), source };
-        let response = request.send().await.map_err(unreachable)?;
+        self.response(request).await?.text().await.map_err(|source| self.unreachable(source))
+    }
+
+    async fn response(&self, request: RequestBuilder) -> Result<Response, RemoteError> {
+        let response = request.send().await.map_err(|source| self.unreachable(source))?;
         let status = response.status();
-        let text = response.text().await.map_err(unreachable)?;
         if status.is_success() {
-            return Ok(text);
+            return Ok(response);
         }
+        let text = response.text().await.map_err(|source| self.unreachable(source))?;
         let error = serde_json::from_str::<Value>(&text)
             .ok()
             .and_then(|it| Some(it.get("error")?.as_str()?.to_owned()));
         Err(RemoteError::Refused(error.unwrap_or_else(|| format!("the server answered {status}"))))
+    }
+
+    fn unreachable(&self, source: reqwest::Error) -> RemoteError {
+        RemoteError::Unreachable { url: self.url.to_string(), source }
     }
 
     fn at(&self, path: &str) -> Url {

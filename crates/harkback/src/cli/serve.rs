@@ -66,6 +66,7 @@ impl Server {
                 config.max_connections
             ));
         }
+        keep_memory_private()?;
         // First, because nothing should be downloaded for a server that cannot start.
         let listener = api::listen(config.listen)
             .map_err(|error| format!("cannot listen on `{}`: {error}", config.listen))?;
@@ -111,6 +112,15 @@ impl Server {
     pub(super) async fn stop(self) {
         self.app.shutdown().await;
     }
+}
+
+/// No core dump holds documents or secrets, and on Linux no other process of this user reads this one's memory.
+fn keep_memory_private() -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    Ok(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?)
 }
 
 fn answer_requests(

@@ -111,6 +111,11 @@ impl Serving {
         self.log.lock().unwrap().clone()
     }
 
+    /// Of the process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `host:port`.
     pub(crate) fn address(&self) -> String {
         self.url.strip_prefix("http://").expect("the server speaks plain HTTP").to_owned()
@@ -150,7 +155,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn new(serving: &Serving, key: &str) -> Self {
-        Self { url: serving.url.clone(), key: key.to_owned(), http: reqwest::Client::new() }
+        Self { url: serving.url.clone(), key: key.to_owned(), http: http() }
     }
 
     pub(crate) async fn get(&self, path_and_query: &str) -> (u16, Value) {
@@ -203,6 +208,11 @@ impl Caller {
         let status = response.status().as_u16();
         (status, response.json().await.expect("every answer is JSON"))
     }
+}
+
+/// Commands run for seconds between two requests, and the server closes what is idle; so nothing is kept open.
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a plain client")
 }
 
 /// Reads a pipe to its end, lest a full one stop the server, and tells the address once it is there.

@@ -91,6 +91,13 @@ async fn serve_ingest_and_query_end_to_end() {
         let told = format!("failed: http://localhost:1/a: {told}");
         assert!(!web.status.success() && web.stderr.contains(&told), "{}", web.stderr);
     }
+    assert!(raw.stderr.contains("other users of this machine can read the key"), "{}", raw.stderr);
+    let file = scratch.path().join("key");
+    fs::write(&file, format!("{key}\n")).unwrap();
+    let at = ["--memory", &memory_id, "--url", &serving.url, "--key-file", file.to_str().unwrap()];
+    let quiet = run_well(&[&["query", question], &at[..]].concat());
+    assert_eq!(quiet.stdout, raw.stdout);
+    assert!(!quiet.stderr.contains("warning"), "{}", quiet.stderr);
 
     let wrong = run(&["query", question, "--memory", "none", "--url", &serving.url, "--key", &key]);
     assert!(

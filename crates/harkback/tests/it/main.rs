@@ -4,14 +4,17 @@
 
 mod app;
 mod auth;
+mod backup;
 mod binary;
 mod budget;
 mod cli;
 mod clients;
 mod commands;
 mod crash;
+mod documents;
 mod embedding;
 mod explain;
+mod export;
 mod files;
 mod fixtures;
 mod idempotency;
@@ -28,6 +31,7 @@ mod printed_lines;
 mod real_models;
 mod receipts;
 mod refresh;
+mod released;
 mod schemathesis;
 mod sessions;
 mod slow_peers;

@@ -37,6 +37,7 @@ async fn every_operation_is_named_after_its_act_and_tells_its_errors() {
             "query",
             "put",
             "redeliver",
+            "export",
         ];
         assert!(verbs.contains(&verb), "{id}");
         assert!(ids.insert(id.to_owned()), "{id} twice");
