@@ -18,18 +18,18 @@ use super::server::{Client, Server, verify};
 const WAL_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 
-/// Tears copies of the log of `data`; `n_acknowledged` messages of the tape were acknowledged. Returns how many it tore.
+/// Tears copies of `log`, the log of `data`; `n_acknowledged` messages of the tape were acknowledged. Returns how many it tore.
 ///
 /// # Errors
 /// What does not hold.
 pub(super) async fn check(
     drill: &Drill,
     data: &Path,
+    log: &Log,
     key: &str,
     n_acknowledged: usize,
     random: &mut StdRng,
 ) -> Result<usize, String> {
-    let Some(log) = Log::read(data) else { return Ok(0) };
     let mut garbage = vec![0; random.random_range(1..9000)];
     random.fill(&mut garbage[..]);
 
@@ -49,14 +49,14 @@ pub(super) async fn check(
 }
 
 /// Where the log's frames end, and where it may be cut.
-struct Log {
+pub(super) struct Log {
     first_cut: u64,
     end: u64,
 }
 
 impl Log {
     /// `None` if the log is empty.
-    fn read(data: &Path) -> Option<Self> {
+    pub(super) fn read(data: &Path) -> Option<Self> {
         let wal = fs::read(data.join("harkback.db-wal")).ok()?;
         let index = fs::read(data.join("harkback.db-shm")).ok()?;
         let page = u32::from_be_bytes(*wal.get(8..)?.first_chunk()?);
