@@ -30,11 +30,12 @@ pub struct Utterance {
 /// What is said in a recording, in order; or why it cannot be told, in words for its owner.
 pub type Transcript = Result<Vec<Utterance>, String>;
 
+/// A transcript under way.
+type Transcribing = Pin<Box<dyn Future<Output = Transcript> + Send>>;
+
 /// Turns recordings into text.
 #[derive(Clone)]
-pub struct Transcriber(
-    Arc<dyn Fn(Recording) -> Pin<Box<dyn Future<Output = Transcript> + Send>> + Send + Sync>,
-);
+pub struct Transcriber(Arc<dyn Fn(Recording) -> Transcribing + Send + Sync>);
 
 impl Transcriber {
     /// One that asks `transcribe`.

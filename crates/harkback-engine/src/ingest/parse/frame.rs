@@ -92,9 +92,8 @@ mod tests {
 
         #[test]
         fn any_bytes_are_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            while let Ok(Some(_)) = read_frame(&mut bytes.as_slice()) {
+            if let Ok(Some(_)) = read_frame(&mut bytes.as_slice()) {
                 prop_assert!(bytes.contains(&b'\n'));
-                break;
             }
         }
     }

@@ -134,7 +134,7 @@ mod tests {
 
     /// These limits are a thread's, so that a test can have them alone.
     fn in_a_thread<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
-        std::thread::spawn(run).join().unwrap()
+        std::thread::spawn(run).join().expect("the thread does not panic")
     }
 
     #[test]
