@@ -170,10 +170,18 @@ impl Client {
 }
 
 impl Reply {
-    /// The JSON of the body.
+    /// The JSON of the body; of JSON Lines, the lines as an array.
+    #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|e| panic!("{e} in {:?}", String::from_utf8_lossy(&self.body)))
+        let lines = serde_json::Deserializer::from_slice(&self.body).into_iter();
+        let mut lines: Vec<Value> = lines
+            .collect::<Result<_, _>>()
+            .unwrap_or_else(|e| panic!("{e} in {:?}", String::from_utf8_lossy(&self.body)));
+        match lines.len() {
+            0 => panic!("the body is empty"),
+            1 => lines.remove(0),
+            _ => Value::Array(lines),
+        }
     }
 
     /// The JSON of the body of an answer with this status.
