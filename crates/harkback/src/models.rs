@@ -27,6 +27,7 @@ pub struct ModelsDir {
     #[arg(
         id = "models",
         long,
+        global = true,
         value_name = "DIR",
         env = "HARKBACK_MODELS",
         default_value_os_t = default_dir(),
