@@ -22,10 +22,14 @@ use crate::retrieve::{
 use crate::store::{PassageKey, PassageText, Store};
 
 pub(crate) use deadline::Deadline;
+use deadline::Pace;
 use reader::{Spoken, speak};
 
 /// Passages behind a context, an answer and facts, whatever number of them the caller wants to see.
 const EVIDENCE: usize = 10;
+
+/// How long the embedding of a question takes.
+static EMBEDDING: Pace = Pace::new();
 
 /// Stages of an answer with their wall time.
 #[derive(Default)]
@@ -112,9 +116,18 @@ async fn embed(
     let Some(embedder) = models.embedder.clone().filter(|_| snapshot.has_vectors) else {
         return Ok(Vector::None);
     };
+    let reserve = reserve(snapshot.n_passages());
+    if !deadline.allows(reserve, &EMBEDDING) {
+        return Ok(Vector::TooLate);
+    }
     let text = request.query.clone();
-    let embedding = spawn_blocking(move || embedder.embed_query(&text));
-    let embedding = deadline.wait(reserve(snapshot.n_passages()), embedding);
+    let embedding = spawn_blocking(move || {
+        let started = Instant::now();
+        let vector = embedder.embed_query(&text);
+        EMBEDDING.note(started.elapsed());
+        vector
+    });
+    let embedding = deadline.wait(reserve, embedding);
     match timings.time("embed", embedding).await {
         Some(vector) => Ok(Vector::Of(vector.map_err(|e| Error::Io(e.into()))??)),
         None => Ok(Vector::TooLate),

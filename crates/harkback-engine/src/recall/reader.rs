@@ -1,11 +1,11 @@
 //! Which sentences are spoken: the cross-encoder reads those that bear on the question, as far as the budget goes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::deadline::Deadline;
+use super::deadline::{Deadline, Pace};
 use crate::embed::Reranker;
 use crate::error::{Error, Result};
 use crate::index::Snapshot;
@@ -15,6 +15,9 @@ use crate::retrieve::{Evidence, Query, choose, fits_without_model, readings};
 const RESERVE: Duration = Duration::from_millis(1);
 /// Sentences read at once where time is short: as few as the cores bear without waiting for each other.
 const READ_AT_ONCE: usize = 2;
+
+/// How long the sentences read at once take.
+static READING: Pace = Pace::new();
 
 /// An answer fit to be spoken.
 pub(super) struct Spoken {
@@ -40,12 +43,14 @@ pub(super) async fn speak(
             readings.sentences.iter().map(|it| (it.question.clone(), it.text.clone())).collect();
         let at_once = if deadline.is_set() { READ_AT_ONCE } else { usize::MAX };
         let (sender, mut scored) = mpsc::unbounded_channel();
-        spawn_blocking(move || read(&reranker, &pairs, at_once, &sender));
+        spawn_blocking(move || read(&reranker, &pairs, at_once, deadline, &sender));
         while fits.len() < readings.sentences.len() {
             match deadline.wait(RESERVE, scored.recv()).await {
                 Some(Some(some)) => fits.extend(some?),
-                Some(None) => return Err(Error::Model("the reranker stopped".to_owned())),
-                None => {
+                Some(None) if !deadline.is_set() => {
+                    return Err(Error::Model("the reranker stopped".to_owned()));
+                }
+                Some(None) | None => {
                     is_partial = true;
                     break;
                 }
@@ -59,16 +64,26 @@ pub(super) async fn speak(
     Ok(Spoken { text, is_partial })
 }
 
-/// Scores pairs of question and sentence, those with the same question together, until nobody waits for them any more.
+/// Scores pairs of question and sentence, those with the same question together, until nobody waits for them any more or
+/// the deadline leaves no time for the next.
 fn read(
     reranker: &Reranker,
     pairs: &[(String, String)],
     at_once: usize,
+    deadline: Deadline,
     sender: &mpsc::UnboundedSender<Result<Vec<f32>>>,
 ) {
     for group in pairs.chunk_by(|a, b| a.0 == b.0).flat_map(|it| it.chunks(at_once)) {
+        if !deadline.allows(RESERVE, &READING) {
+            return;
+        }
+        let started = Instant::now();
         let texts: Vec<&str> = group.iter().map(|it| it.1.as_str()).collect();
-        if sender.send(reranker.score(&group[0].0, &texts)).is_err() {
+        let scores = reranker.score(&group[0].0, &texts);
+        if deadline.is_set() {
+            READING.note(started.elapsed());
+        }
+        if sender.send(scores).is_err() {
             return;
         }
     }
