@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::retrieve::fact::MONTHS;
+
 /// Year, month and day; 0 where it is not said.
 pub(super) type Date = (i32, u8, u8);
 
@@ -15,21 +17,6 @@ pub(super) enum Event {
     /// Release, opening, foundation: the first date there is.
     Beginning,
 }
-
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
 
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
     let month =

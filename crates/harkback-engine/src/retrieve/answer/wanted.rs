@@ -6,6 +6,7 @@ use regex::Regex;
 
 use super::date::{Event, date_of, has_date};
 use super::kinship::Kin;
+use crate::retrieve::fact::MONTHS;
 
 /// A kind of answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,21 +93,6 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
         name: regex(NAME),
     }
 });
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 impl Wanted {
     /// What a question wants; `rest` is the question without the names it asks about.

@@ -103,7 +103,8 @@ const NOUNS: [&str; 56] = [
     "town",
     "village",
 ];
-const MONTHS: [&str; 12] = [
+/// The months as they are written.
+pub(super) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
