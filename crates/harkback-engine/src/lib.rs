@@ -30,8 +30,8 @@ pub use embed::{
 pub use error::{Error, Result};
 pub use export::Export;
 pub use ingest::{
-    ParserLimits, ParserProcess, Parsing, Recording, Transcriber, Transcript, Utterance, WebPage,
-    parse_stdin, read_web_page,
+    Intake, ParserLimits, ParserProcess, Parsing, Recording, Transcriber, Transcript, Utterance,
+    WebPage, parse_stdin,
 };
 pub use memory::{JobEnd, Memory};
 pub use store::{

@@ -11,7 +11,7 @@ use crate::embed::Models;
 use crate::error::Result;
 use crate::export::Export;
 use crate::index::Snapshot;
-use crate::ingest::{Ingest, Parsing, Transcriber};
+use crate::ingest::{Ingest, Intake, Parsing, Tally, Transcriber};
 use crate::model::{FileRecord, Job, MemoryRecord, Micros, Recall, RecallRequest, Receipt};
 use crate::recall::{self, Deadline};
 use crate::resident::{MAX_BYTES, Residents};
@@ -41,6 +41,7 @@ pub struct Memory {
     models: Models,
     parsing: Parsing,
     transcriber: Option<Transcriber>,
+    tally: Arc<Tally>,
     residents: Arc<Residents>,
 }
 
@@ -55,7 +56,8 @@ impl Memory {
     pub async fn open(dir: &Path, store: Store, models: Models, parsing: Parsing) -> Result<Self> {
         let blobs = Blobs::open(dir).await?;
         let residents = Arc::new(Residents::new(store.clone()));
-        Ok(Self { store, blobs, models, parsing, transcriber: None, residents })
+        let tally = Arc::default();
+        Ok(Self { store, blobs, models, parsing, transcriber: None, tally, residents })
     }
 
     /// As it is, with somebody who hears recordings.
@@ -101,9 +103,9 @@ impl Memory {
         };
         let _behind = self.residents.behind(job.memory_id);
         let embedder = self.models.embedder.as_ref();
-        let Self { store, blobs, parsing, .. } = self;
+        let Self { store, blobs, parsing, tally, .. } = self;
         let transcriber = self.transcriber.as_ref();
-        let ingest = Ingest { store, blobs, embedder, parsing, transcriber, now };
+        let ingest = Ingest { store, blobs, embedder, parsing, transcriber, tally, now };
         loop {
             for sample in self.store.begin_batch(job, now()).await? {
                 ingest.sample(job, &record, &sample).await?;
@@ -236,6 +238,16 @@ impl Memory {
     /// [`MAX_RESIDENT_BYTES`](Self::MAX_RESIDENT_BYTES).
     pub fn resident_bytes(&self) -> usize {
         self.residents.n_bytes()
+    }
+
+    /// The passages that this process has taken in since this was called last.
+    pub fn take_intake(&self) -> Intake {
+        self.tally.take()
+    }
+
+    /// How files are read.
+    pub fn parsing(&self) -> &Parsing {
+        &self.parsing
     }
 
     /// The embedding model in use, `None` in lexical mode.

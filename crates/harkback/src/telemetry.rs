@@ -8,12 +8,13 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use harkback_engine::model::IngestionStatus;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use tracing_subscriber::EnvFilter;
 
-use crate::app::AppState;
+use crate::app::{App, AppState};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID_LEN: usize = 128;
@@ -65,6 +66,40 @@ pub(crate) async fn fold_durations(ending: CancellationToken) {
             () = tokio::time::sleep(FOLD_INTERVAL) => prometheus().run_upkeep(),
         }
     }
+}
+
+/// Brings the numbers of ingestions up to date: what was taken in, by this process, and how those under way are doing.
+///
+/// # Errors
+/// If the database fails.
+pub(crate) async fn observe_ingestions(app: &App) -> harkback_engine::Result<()> {
+    let intake = app.memory.take_intake();
+    for (how, n) in
+        [("embedded", intake.n_embedded), ("reused", intake.n_reused), ("none", intake.n_lexical)]
+    {
+        metrics::counter!("harkback_passages_ingested_total", "vector" => how).increment(n);
+    }
+    let (now, mut rate, mut eta, mut n_unknown) = (app.now(), 0.0, 0, 0);
+    let (mut n_pending, mut n_processing) = (0, 0);
+    for (ingestion, bytes) in app.store.open_ingestions().await? {
+        if ingestion.status == IngestionStatus::Pending {
+            n_pending += 1;
+            continue;
+        }
+        n_processing += 1;
+        rate += ingestion.passages_per_second(now).unwrap_or(0.0);
+        match ingestion.eta_seconds(bytes, now) {
+            Some(seconds) => eta = eta.max(seconds),
+            None => n_unknown += 1,
+        }
+    }
+    for (state, n) in [("pending", n_pending), ("processing", n_processing)] {
+        metrics::gauge!("harkback_ingestions", "state" => state).set(f64::from(n));
+    }
+    metrics::gauge!("harkback_ingestions_without_eta").set(f64::from(n_unknown));
+    metrics::gauge!("harkback_ingestion_passages_per_second").set(rate);
+    metrics::gauge!("harkback_ingestion_eta_seconds").set(eta as f64);
+    Ok(())
 }
 
 /// Gives a request its id, runs it in a span, counts it and writes one line about it.

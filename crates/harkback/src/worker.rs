@@ -125,7 +125,7 @@ async fn keep_lease(app: &App, job: &Job) -> Error {
 async fn settle(app: &App, job: &Job, outcome: Outcome) -> harkback_engine::Result<()> {
     let now = app.now();
     let error = match outcome {
-        Outcome::Done => return count_passages(app, job).await,
+        Outcome::Done => return Ok(()),
         Outcome::Stopped => return app.store.release_job(job, now).await,
         Outcome::Failed(error @ Error::LeaseLost) => return Err(error),
         Outcome::Failed(error) => error,
@@ -143,17 +143,6 @@ async fn settle(app: &App, job: &Job, outcome: Outcome) -> harkback_engine::Resu
             app.store.bury_job(job, &reason, &text, now).await
         }
     }
-}
-
-/// Adds what a job did to the numbers for Prometheus.
-async fn count_passages(app: &App, job: &Job) -> harkback_engine::Result<()> {
-    if let Some(done) = app.store.last_ingestion(job.memory_id).await? {
-        for (how, n) in [("embedded", done.n_embedded), ("reused", done.n_reused)] {
-            metrics::counter!("harkback_passages_ingested_total", "vector" => how)
-                .increment(n.unsigned_abs());
-        }
-    }
-    Ok(())
 }
 
 /// Removes bytes that belong to no file, from time to time, until the program stops.

@@ -8,6 +8,7 @@ mod segment;
 mod sentence;
 #[cfg(test)]
 mod speed;
+mod tally;
 mod title;
 mod transcript;
 
@@ -26,13 +27,14 @@ use crate::model::{Document, FileRecord, Job, MemoryKind, MemoryRecord, Micros, 
 use crate::store::{Progress, StagedPassage, StagedVersion, Store};
 
 use parse::WEB_PAGE;
-pub use parse::{ParserLimits, parse_stdin};
-pub use parse::{WebPage, read_web_page};
+pub use parse::{ParserLimits, WebPage, parse_stdin};
 use parsing::Unread;
 pub use parsing::{ParserProcess, Parsing};
 use reuse::{Vectors, embedded_text};
 
 pub(crate) use reuse::text_hash;
+pub use tally::Intake;
+pub(crate) use tally::Tally;
 pub use transcript::{Recording, Transcriber, Transcript, Utterance};
 
 /// Passages embedded and staged together.
@@ -50,6 +52,7 @@ pub(crate) struct Ingest<'a> {
     pub(crate) embedder: Option<&'a Embedder>,
     pub(crate) parsing: &'a Parsing,
     pub(crate) transcriber: Option<&'a Transcriber>,
+    pub(crate) tally: &'a Tally,
     pub(crate) now: &'a (dyn Fn() -> Micros + Send + Sync),
 }
 
@@ -119,6 +122,7 @@ impl Ingest<'_> {
         let mut progress = Progress { n_staged: Some(i64::from(n_staged)), ..Progress::default() };
         while let Some(Batch { passages: batch, n_expected }) = batches.recv().await {
             self.store.stage_passages(sample, version_id, &batch).await?;
+            self.tally.add(&batch);
             let n_staged = progress.n_staged.unwrap_or(0) + batch.len() as i64;
             progress = Progress { n_staged: Some(n_staged), n_parsed: n_expected, ..progress };
             self.store.update_progress(job, progress, (self.now)()).await?;
@@ -213,17 +217,20 @@ impl Work {
         let mut counts = Counts::default();
         let mut waiting = Vec::with_capacity(BATCH);
         let mut failure = None;
-        let mut read = None;
+        let mut n_expected = None;
         let mut take = |document: Document, done: Option<f32>| {
-            read = done;
-            for passage in self.cut(&document) {
+            let passages = self.cut(&document);
+            let n_read = (counts.n_passages + passages.len()) as f32;
+            n_expected = done.filter(|it| *it > 0.0).map(|it| (n_read / it) as i64);
+            for passage in passages {
                 counts.n_passages += 1;
                 counts.n_sentences += passage.sentences.len();
                 if counts.n_passages > self.skip {
                     waiting.push(passage);
                 }
                 if waiting.len() == BATCH
-                    && let Err(error) = self.send(&mut waiting, counts.n_passages, done, sender)
+                    && let Err(error) =
+                        self.send(&mut waiting, counts.n_passages, n_expected, sender)
                 {
                     failure = Some(error);
                     return ControlFlow::Break(());
@@ -242,7 +249,7 @@ impl Work {
             return Err(Error::BadInput("the file holds no text".into()));
         }
         if !waiting.is_empty() {
-            self.send(&mut waiting, counts.n_passages, read, sender)?;
+            self.send(&mut waiting, counts.n_passages, n_expected, sender)?;
         }
         Ok(counts)
     }
@@ -260,12 +267,12 @@ impl Work {
         counted.and_then(Result::ok).unwrap_or(text.len() / 4)
     }
 
-    /// `n_so_far` counts the passages of the file up to the last one that waits, `read` is how much of it they come from.
+    /// `n_so_far` counts the passages of the file up to the last one that waits.
     fn send(
         &self,
         waiting: &mut Vec<Passage>,
         n_so_far: usize,
-        read: Option<f32>,
+        n_expected: Option<i64>,
         sender: &mpsc::Sender<Batch>,
     ) -> Result<()> {
         let passages = std::mem::replace(waiting, Vec::with_capacity(BATCH));
@@ -284,7 +291,6 @@ impl Work {
             vector,
         });
         // Nobody listens any more when the lease is lost or the server stops.
-        let n_expected = read.filter(|it| *it > 0.0).map(|it| (n_so_far as f32 / it) as i64);
         let batch = Batch { passages: batch.collect(), n_expected };
         sender.blocking_send(batch).map_err(|_| Error::LeaseLost)
     }

@@ -2,13 +2,15 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::parse::{Frame, ParserLimits, Take, parse_file, read_frame};
+use super::parse::{
+    Frame, ParserLimits, Take, WEB_PAGE_LINKS, WebPage, parse_file, read_frame, read_web_page,
+};
 use crate::error::{Error, Result};
 
 /// How files are parsed.
@@ -57,8 +59,28 @@ impl Parsing {
                 parse_file(unread.name, unread.extension, &file, take)
                     .map_err(|e| Error::BadInput(e.to_string()))
             }
-            Self::Process(process) => Running::start(process, unread, is_wanted)?.run(take),
+            Self::Process(process) => {
+                let stdin = Stdio::from(File::open(unread.path)?);
+                Running::start(process, unread, stdin, is_wanted)?.run(take)
+            }
         }
+    }
+
+    /// Reads where a page leads that was fetched from a website; `None` if it is no text. Blocks.
+    ///
+    /// # Errors
+    /// [`BadInput`](Error::BadInput) if it cannot be read within the limits; otherwise if the process cannot be started.
+    pub fn read_web_page(
+        &self,
+        page: impl AsRef<[u8]> + Send + 'static,
+    ) -> Result<Option<WebPage>> {
+        let Self::Process(process) = self else { return Ok(read_web_page(page.as_ref())) };
+        let unread = Unread { path: Path::new(""), name: "page", extension: WEB_PAGE_LINKS };
+        let mut running = Running::start(process, &unread, Stdio::piped(), || true)?;
+        let mut stdin = running.process.stdin.take().expect("it is piped");
+        // Its failure is the process's, which says why it did not read on.
+        std::thread::spawn(move || _ = stdin.write_all(page.as_ref()));
+        running.page()
     }
 }
 
@@ -70,7 +92,8 @@ impl ParserProcess {
     pub fn missing_limits(&self) -> Result<Vec<String>> {
         let path = Path::new(if cfg!(windows) { "NUL" } else { "/dev/null" });
         let unread = Unread { path, name: "probe", extension: "txt" };
-        let mut running = Running::start(self, &unread, || true)?;
+        let stdin = Stdio::from(File::open(path)?);
+        let mut running = Running::start(self, &unread, stdin, || true)?;
         match read_frame(&mut running.frames) {
             Ok(Some(Frame::Ready { missing })) => Ok(missing),
             Ok(_) => Err(Error::BadInput(running.cause_of_death())),
@@ -90,7 +113,12 @@ struct Running<F> {
 }
 
 impl<F: Fn() -> bool> Running<F> {
-    fn start(process: &ParserProcess, unread: &Unread<'_>, is_wanted: F) -> Result<Self> {
+    fn start(
+        process: &ParserProcess,
+        unread: &Unread<'_>,
+        stdin: Stdio,
+        is_wanted: F,
+    ) -> Result<Self> {
         let limits = process.limits;
         let mut command = Command::new(&process.program);
         command
@@ -103,7 +131,7 @@ impl<F: Fn() -> bool> Running<F> {
             // The allocator of our program would reserve a gigabyte, which counts as used.
             .env("MIMALLOC_ARENA_RESERVE", "32768")
             .current_dir("/")
-            .stdin(File::open(unread.path)?)
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         #[cfg(unix)]
@@ -131,7 +159,20 @@ impl<F: Fn() -> bool> Running<F> {
                     }
                 }
                 Ok(Some(Frame::Failed(reason))) => return Err(Error::BadInput(reason)),
-                Ok(Some(Frame::End)) => return Ok(()),
+                Ok(Some(Frame::End | Frame::Page(_))) => return Ok(()),
+                Ok(None) => return Err(Error::BadInput(self.cause_of_death())),
+                Err(error) => return Err(self.failure(&error)),
+            }
+        }
+    }
+
+    fn page(mut self) -> Result<Option<WebPage>> {
+        loop {
+            match read_frame(&mut self.frames) {
+                Ok(Some(Frame::Ready { .. } | Frame::Document { .. })) => {}
+                Ok(Some(Frame::Page(page))) => return Ok(page),
+                Ok(Some(Frame::Failed(reason))) => return Err(Error::BadInput(reason)),
+                Ok(Some(Frame::End)) => return Ok(None),
                 Ok(None) => return Err(Error::BadInput(self.cause_of_death())),
                 Err(error) => return Err(self.failure(&error)),
             }

@@ -136,3 +136,30 @@ fn a_program_that_is_not_there_is_no_fault_of_the_file() {
         Parsing::Process(process).read(&unread, || true, &mut |_, _| ControlFlow::Continue(()));
     assert!(matches!(read, Err(Error::Io(_))), "{read:?}");
 }
+
+fn page(script: &str) -> String {
+    // More than a pipe holds, so that a process that does not read would keep a careless writer waiting.
+    let page = vec![b'x'; 1 << 20];
+    match Parsing::Process(shell(script)).read_web_page(page) {
+        Ok(page) => format!("{page:?}"),
+        Err(Error::BadInput(reason)) => reason,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+#[test]
+fn a_page_of_a_website_is_read_apart_too() {
+    let found = format!(
+        r#"cat > /dev/null; echo '{{"ready":{{"missing":[]}}}}'; echo '{{"page":{}}}'"#,
+        r#"{"title":"T","canonical":null,"base":null,"links":["/a"],"text_sha256":[SHA]}"#
+            .replace("SHA", &["0"; 32].join(","))
+    );
+    assert!(page(&found).contains(r#"title: "T", canonical: None, base: None, links: ["/a"]"#));
+    assert_eq!(page(r#"echo '{"page":null}'"#), "None");
+    let crashed =
+        "the file could not be read: its parser crashed with signal 11; save it in another format";
+    assert_eq!(page("kill -SEGV $$"), crashed);
+    let silent =
+        "no text came out of the file for 1 seconds: split it, or save it in another format";
+    assert_eq!(page("sleep 30"), silent);
+}

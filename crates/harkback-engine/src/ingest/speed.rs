@@ -48,7 +48,9 @@ fn prints_megabytes_a_second() {
         }
         let mut documents = Vec::new();
         report(&format!("parse {extension}"), source.len(), || {
-            let input = parse::ParseInput { name: "name", extension, bytes: source.as_bytes() };
+            let done = parse::Done::default();
+            let bytes = source.as_bytes();
+            let input = parse::ParseInput { name: "name", extension, bytes, done: &done };
             let mut emit = |it: Document| {
                 documents.push(it);
                 ControlFlow::Continue(())

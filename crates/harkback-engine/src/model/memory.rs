@@ -146,7 +146,7 @@ pub struct Ingestion {
     pub n_entities: i64,
     /// Relations of the whole memory, once built.
     pub n_relations: i64,
-    /// Passages of the sample in work, 0 until it is parsed.
+    /// Passages that the sample in work will have, as far as it has been read; 0 if nothing is known of that.
     pub n_parsed: i64,
     /// Passages of the sample in work that are staged already.
     pub n_staged: i64,
@@ -160,6 +160,44 @@ pub struct Ingestion {
     pub updated_at: Micros,
     /// End time.
     pub finished_at: Option<Micros>,
+}
+
+/// Bytes of the files that an ingestion has to do with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkBytes {
+    /// Of those that are in.
+    pub done: i64,
+    /// Of the one in work.
+    pub in_work: i64,
+    /// Of those that wait.
+    pub waiting: i64,
+    /// Websites of which it is not known yet what there is to ingest.
+    pub n_unfetched: i64,
+}
+
+impl Ingestion {
+    /// Passages a second since it was started, `None` until there are any.
+    pub fn passages_per_second(&self, now: Micros) -> Option<f64> {
+        let seconds = (self.finished_at.unwrap_or(now) - self.started_at) as f64 / 1e6;
+        let n = self.n_passages + self.n_staged;
+        (n > 0 && seconds > 0.0).then(|| n as f64 / seconds)
+    }
+
+    /// Seconds until all passages are in, as if the files that wait held as many a byte as those that were read; `None`
+    /// while nothing is known of any, or websites have still to be fetched. An estimate: formats differ.
+    pub fn eta_seconds(&self, bytes: WorkBytes, now: Micros) -> Option<i64> {
+        let rate = self.passages_per_second(now)?;
+        let (n_expected, n_bytes_read, n_bytes_left) = match self.n_parsed {
+            0 => (0, bytes.done, bytes.in_work + bytes.waiting),
+            n => (n.max(self.n_staged), bytes.done + bytes.in_work, bytes.waiting),
+        };
+        if bytes.n_unfetched > 0 || n_bytes_read == 0 && n_bytes_left > 0 {
+            return None;
+        }
+        let a_byte = (self.n_passages + n_expected) as f64 / n_bytes_read.max(1) as f64;
+        let left = (n_expected - self.n_staged).max(0) as f64 + a_byte * n_bytes_left as f64;
+        Some((left / rate).ceil() as i64)
+    }
 }
 
 /// A leased job of the queue.
@@ -235,4 +273,46 @@ pub struct Delivery {
     pub created_at: Micros,
     /// When it was delivered.
     pub delivered_at: Option<Micros>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of an ingestion that has run for 10 s.
+    fn eta(n_passages: i64, n_parsed: i64, n_staged: i64, bytes: WorkBytes) -> Option<i64> {
+        let ingestion = Ingestion {
+            batch_id: Uuid::nil(),
+            status: IngestionStatus::Processing,
+            n_samples: 3,
+            n_done: 1,
+            n_passages,
+            n_sentences: 0,
+            n_entities: 0,
+            n_relations: 0,
+            n_parsed,
+            n_staged,
+            n_embedded: 0,
+            n_reused: 0,
+            started_at: 1_000_000,
+            updated_at: 0,
+            finished_at: None,
+        };
+        ingestion.eta_seconds(bytes, 11_000_000)
+    }
+
+    #[test]
+    fn what_is_left_is_guessed_by_bytes_and_by_what_was_read_of_the_file_in_work() {
+        let bytes = |done, in_work, waiting| WorkBytes { done, in_work, waiting, n_unfetched: 0 };
+        assert_eq!(eta(0, 0, 0, bytes(0, 500, 0)), None, "nothing is there yet");
+        assert_eq!(eta(0, 0, 100, bytes(0, 500, 0)), None, "nobody knows how long the file is");
+        assert_eq!(eta(0, 400, 100, bytes(0, 500, 0)), Some(30), "300 at 10 a second");
+        assert_eq!(eta(0, 400, 100, bytes(0, 500, 500)), Some(70), "as many again wait");
+        assert_eq!(eta(100, 0, 0, bytes(500, 0, 1000)), Some(20));
+        assert_eq!(eta(100, 0, 20, bytes(500, 500, 0)), Some(9), "by the file before");
+        assert_eq!(eta(100, 50, 50, bytes(500, 250, 0)), Some(0));
+        assert_eq!(eta(100, 50, 60, bytes(500, 250, 0)), Some(0), "more than was thought");
+        let unfetched = WorkBytes { n_unfetched: 1, ..bytes(500, 0, 0) };
+        assert_eq!(eta(100, 0, 0, unfetched), None, "nobody knows how many pages come");
+    }
 }

@@ -22,6 +22,7 @@ pub use file::{FileRecord, FileType, NewFile, Sample, SampleState, Upload};
 pub use ids::{AccountId, FileId, MemoryId, Micros, Owned};
 pub use memory::{
     Delivery, DeliveryState, Ingestion, IngestionStatus, Job, MemoryKind, MemoryRecord, Ontology,
+    WorkBytes,
 };
 pub use page::{Cursor, Direction, Page, PageRequest};
 pub use recall::{

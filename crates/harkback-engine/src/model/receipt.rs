@@ -20,6 +20,9 @@ pub enum DeletionKind {
     Session,
     /// A message.
     Message,
+    /// What an ingestion replaced or no longer found of a file or a website: former versions, pages that are gone, and
+    /// their bytes.
+    Refresh,
 }
 
 impl DeletionKind {
@@ -32,14 +35,23 @@ impl DeletionKind {
             Self::User => "user",
             Self::Session => "session",
             Self::Message => "message",
+            Self::Refresh => "refresh",
         }
     }
 
     /// The kind of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Memory, Self::FileInMemory, Self::File, Self::User, Self::Session, Self::Message]
-            .into_iter()
-            .find(|it| it.as_str() == name)
+        [
+            Self::Memory,
+            Self::FileInMemory,
+            Self::File,
+            Self::User,
+            Self::Session,
+            Self::Message,
+            Self::Refresh,
+        ]
+        .into_iter()
+        .find(|it| it.as_str() == name)
     }
 }
 
@@ -88,6 +100,27 @@ pub struct DeletedCounts {
     pub messages: i64,
 }
 
+impl DeletedCounts {
+    /// Adds what else was taken.
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.memories += more.memories;
+        self.files += more.files;
+        self.samples += more.samples;
+        self.passages += more.passages;
+        self.sentences += more.sentences;
+        self.vectors += more.vectors;
+        self.entities = self.entities.zip(more.entities).map(|(a, b)| a + b);
+        self.relations = self.relations.zip(more.relations).map(|(a, b)| a + b);
+        self.blobs += more.blobs;
+        self.blob_bytes += more.blob_bytes;
+        self.jobs += more.jobs;
+        self.deliveries += more.deliveries;
+        self.users += more.users;
+        self.sessions += more.sessions;
+        self.messages += more.messages;
+    }
+}
+
 /// A memory's revision after a deletion in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryRevision {
@@ -114,4 +147,25 @@ pub struct Receipt {
     pub counts: DeletedCounts,
     /// When.
     pub created_at: Micros,
+}
+
+impl Receipt {
+    /// The receipt of a deletion that has not taken anything yet.
+    pub(crate) fn new(
+        account_id: AccountId,
+        receipt_id: Uuid,
+        kind: DeletionKind,
+        subject_id: &str,
+        created_at: Micros,
+    ) -> Self {
+        Self {
+            account_id,
+            receipt_id,
+            kind,
+            subject_id: subject_id.to_owned(),
+            memories: Vec::new(),
+            counts: DeletedCounts::default(),
+            created_at,
+        }
+    }
 }

@@ -25,7 +25,7 @@ impl Store {
         receipt_id: Uuid,
         now: Micros,
     ) -> Result<Owned<Receipt>> {
-        let mut receipt = receipt(account_id, receipt_id, DeletionKind::Message, id, now);
+        let mut receipt = Receipt::new(account_id, receipt_id, DeletionKind::Message, id, now);
         let mut tx = self.begin().await?;
         let done = sqlx::query("DELETE FROM message WHERE account_id = $1 AND id = $2")
             .bind(account_id.0)
@@ -55,7 +55,7 @@ impl Store {
         receipt_id: Uuid,
         now: Micros,
     ) -> Result<Owned<SessionDeletion>> {
-        let mut receipt = receipt(account_id, receipt_id, DeletionKind::Session, id, now);
+        let mut receipt = Receipt::new(account_id, receipt_id, DeletionKind::Session, id, now);
         let mut tx = self.begin().await?;
         let done = sqlx::query(
             "UPDATE session SET deleted_at = $3, updated_at = $3
@@ -97,7 +97,7 @@ impl Store {
         receipt_id: Uuid,
         now: Micros,
     ) -> Result<Owned<Receipt>> {
-        let mut receipt = receipt(account_id, receipt_id, DeletionKind::User, id, now);
+        let mut receipt = Receipt::new(account_id, receipt_id, DeletionKind::User, id, now);
         let mut tx = self.begin().await?;
         let done = sqlx::query("DELETE FROM end_user WHERE account_id = $1 AND id = $2")
             .bind(account_id.0)
@@ -120,24 +120,6 @@ impl Store {
 
 const FOREIGN_MESSAGE: &str = "SELECT 1 FROM message WHERE id = $1 AND account_id <> $2 LIMIT 1";
 const FOREIGN_USER: &str = "SELECT 1 FROM end_user WHERE id = $1 AND account_id <> $2 LIMIT 1";
-
-fn receipt(
-    account_id: AccountId,
-    receipt_id: Uuid,
-    kind: DeletionKind,
-    subject_id: &str,
-    created_at: Micros,
-) -> Receipt {
-    Receipt {
-        account_id,
-        receipt_id,
-        kind,
-        subject_id: subject_id.to_owned(),
-        memories: Vec::new(),
-        counts: DeletedCounts::default(),
-        created_at,
-    }
-}
 
 /// Erases what a deleted session says. False if that was nothing.
 async fn erase_session(

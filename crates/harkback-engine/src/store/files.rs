@@ -8,13 +8,13 @@ use uuid::Uuid;
 use super::Store;
 use super::answers;
 use super::page::{Listing, PageKey, fetch_page};
-use super::receipts::write_receipt;
+use super::receipts::{add_to_receipt, write_receipt};
 use super::samples::{outdate_samples, remove_sample};
 use super::websites::pages_of;
 use crate::error::{Error, Result};
 use crate::model::{
-    AccountId, Cursor, DeletedCounts, DeletionKind, FileId, FileRecord, FileType, KeptAnswer,
-    MemoryId, MemoryKind, Micros, NewFile, Owned, Page, PageRequest, Receipt, Upload,
+    AccountId, Cursor, DeletionKind, FileId, FileRecord, FileType, KeptAnswer, MemoryId,
+    MemoryKind, Micros, NewFile, Owned, Page, PageRequest, Receipt, Upload,
 };
 
 /// A change of a file; `None` leaves a part as it is.
@@ -37,6 +37,8 @@ pub struct NewContent {
     pub file_type: FileType,
     /// For the samples of the file: what an ingestion under way makes of the bytes it had is not taken any more.
     pub sample_id: Uuid,
+    /// For the receipt of the bytes it had, if nothing else uses them.
+    pub receipt_id: Uuid,
 }
 
 /// The text that was read out of a file, as a memory holds it.
@@ -191,8 +193,10 @@ impl Store {
             .execute(&mut *tx)
             .await?;
             outdate_samples(&mut tx, file.file_id, content.sample_id, now).await?;
-            let former = file.blob_key.as_deref();
-            unused = drop_unused_upload(&mut tx, file.account_id, former).await?.map(|it| it.0);
+            let (id, kind) = (content.receipt_id, DeletionKind::Refresh);
+            let mut receipt = Receipt::new(file.account_id, id, kind, &file.id, now);
+            unused = drop_unused_upload(&mut tx, file.blob_key.as_deref(), &mut receipt).await?;
+            add_to_receipt(&mut tx, &receipt).await?;
         }
         let updated = sqlx::query(
             "UPDATE file SET name = COALESCE($3, name), updated_at = $4
@@ -282,15 +286,8 @@ impl Store {
         now: Micros,
     ) -> Result<Option<(Receipt, Vec<String>)>> {
         let mut tx = self.begin().await?;
-        let mut receipt = Receipt {
-            account_id: file.account_id,
-            receipt_id,
-            kind: DeletionKind::File,
-            subject_id: file.id.clone(),
-            memories: Vec::new(),
-            counts: DeletedCounts::default(),
-            created_at: now,
-        };
+        let kind = DeletionKind::File;
+        let mut receipt = Receipt::new(file.account_id, receipt_id, kind, &file.id, now);
         let pages = pages_of(&mut tx, file).await?;
         let mut unused = Vec::new();
         for file_id in [file.file_id].into_iter().chain(pages) {
@@ -385,30 +382,30 @@ pub(super) async fn erase_file(
     for memory_id in memories {
         remove_sample(tx, MemoryId(memory_id), file_id, receipt).await?;
     }
-    let unused = drop_unused_upload(tx, account_id, blob_key.as_deref()).await?;
+    drop_unused_upload(tx, blob_key.as_deref(), receipt).await
+}
+
+/// Drops the upload of that key if no file is made of it, and adds to the receipt what that took. Returns the key then: its
+/// bytes can be deleted.
+pub(super) async fn drop_unused_upload(
+    tx: &mut SqliteConnection,
+    key: Option<&str>,
+    receipt: &mut Receipt,
+) -> Result<Option<String>> {
+    let unused: Option<(String, i64)> = sqlx::query_as(
+        "DELETE FROM upload WHERE key = $2 AND account_id = $1
+           AND NOT EXISTS (SELECT 1 FROM file WHERE account_id = $1 AND blob_key = $2)
+         RETURNING key, COALESCE(size, 0)",
+    )
+    .bind(receipt.account_id.0)
+    .bind(key)
+    .fetch_optional(tx)
+    .await?;
     Ok(unused.map(|(key, size)| {
         receipt.counts.blobs += 1;
         receipt.counts.blob_bytes += size;
         key
     }))
-}
-
-/// Drops the upload of that key if no file is made of it, and returns key and size of its bytes then.
-pub(super) async fn drop_unused_upload(
-    tx: &mut SqliteConnection,
-    account_id: AccountId,
-    key: Option<&str>,
-) -> Result<Option<(String, i64)>> {
-    sqlx::query_as(
-        "DELETE FROM upload WHERE key = $2 AND account_id = $1
-           AND NOT EXISTS (SELECT 1 FROM file WHERE account_id = $1 AND blob_key = $2)
-         RETURNING key, COALESCE(size, 0)",
-    )
-    .bind(account_id.0)
-    .bind(key)
-    .fetch_optional(tx)
-    .await
-    .map_err(Error::from)
 }
 
 fn append_passage(text: &mut String, passage: &str) {

@@ -8,7 +8,7 @@ use super::Store;
 use super::deliveries::{Event, announce};
 use super::jobs::check_lease;
 use crate::error::{Error, Result};
-use crate::model::{Ingestion, IngestionStatus, Job, MemoryId, MemoryRecord, Micros};
+use crate::model::{Ingestion, IngestionStatus, Job, MemoryId, MemoryRecord, Micros, WorkBytes};
 
 /// Ids for what a start may have to make.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ pub struct IngestionCost {
 /// How far the sample in work and the memory's graph have come; `None` leaves a number as it is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Progress {
-    /// Passages of the sample in work.
+    /// Passages that the sample in work will have.
     pub n_parsed: Option<i64>,
     /// Those of them that are staged.
     pub n_staged: Option<i64>,
@@ -164,12 +164,48 @@ impl Store {
     pub async fn last_ingestion(&self, memory_id: MemoryId) -> Result<Option<Ingestion>> {
         sqlx::query("SELECT * FROM ingestion WHERE memory_id = $1")
             .bind(memory_id.0)
-            .try_map(ingestion)
+            .try_map(|row| ingestion(&row))
             .fetch_optional(&self.reader)
             .await
             .map_err(Error::from)
     }
+
+    /// The ingestions that are not finished, whoever's they are, with the bytes they have to do with.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn open_ingestions(&self) -> Result<Vec<(Ingestion, WorkBytes)>> {
+        sqlx::query(WORK)
+            .bind(None::<Uuid>)
+            .try_map(|row| Ok((ingestion(&row)?, work_bytes(&row)?)))
+            .fetch_all(&self.reader)
+            .await
+            .map_err(Error::from)
+    }
+
+    /// The bytes that the unfinished ingestion of a memory has to do with.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn work_bytes(&self, memory_id: MemoryId) -> Result<WorkBytes> {
+        let found = sqlx::query(WORK)
+            .bind(memory_id.0)
+            .try_map(|row| work_bytes(&row))
+            .fetch_optional(&self.reader)
+            .await?;
+        Ok(found.unwrap_or_default())
+    }
 }
+
+/// What was ingested before this ingestion began is none of its work, and what failed says nothing of how long the rest
+/// takes.
+const WORK: &str = "SELECT i.*, COALESCE(SUM(f.size) FILTER (WHERE s.state = 'ready' AND s.updated_at > i.started_at), 0) AS n_done_bytes, \
+            COALESCE(SUM(f.size) FILTER (WHERE s.state = 'processing' AND s.staged_version IS NOT NULL), 0) AS n_bytes_in_work, \
+            COALESCE(SUM(f.size) FILTER (WHERE s.state = 'processing' AND s.staged_version IS NULL), 0) AS n_bytes_waiting, \
+            COUNT(*) FILTER (WHERE s.state = 'processing' AND s.to_fetch = 1) AS n_unfetched \
+     FROM job j JOIN ingestion i ON i.memory_id = j.memory_id LEFT JOIN sample s ON s.memory_id = i.memory_id \
+          LEFT JOIN file f ON f.account_id = s.account_id AND f.file_id = s.file_id \
+     WHERE j.state IN ('queued', 'running') AND ($1 IS NULL OR j.memory_id = $1) GROUP BY i.memory_id";
 
 /// Ends the memory's ingestion and tells of it.
 pub(super) async fn end_ingestion(
@@ -265,7 +301,16 @@ async fn enqueue(
     announce(tx, record.memory_id, Event::Waiting, now).await
 }
 
-fn ingestion(row: SqliteRow) -> sqlx::Result<Ingestion> {
+fn work_bytes(row: &SqliteRow) -> sqlx::Result<WorkBytes> {
+    Ok(WorkBytes {
+        done: row.try_get("n_done_bytes")?,
+        in_work: row.try_get("n_bytes_in_work")?,
+        waiting: row.try_get("n_bytes_waiting")?,
+        n_unfetched: row.try_get("n_unfetched")?,
+    })
+}
+
+fn ingestion(row: &SqliteRow) -> sqlx::Result<Ingestion> {
     let status: String = row.try_get("status")?;
     Ok(Ingestion {
         batch_id: row.try_get("batch_id")?,

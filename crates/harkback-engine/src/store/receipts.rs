@@ -1,5 +1,9 @@
 //! SQL of receipts: what each deletion took, written in the deletion's own transaction.
+//!
+//! An ingestion deletes too: the versions that it replaces and the pages that a website no longer has. It takes them one by
+//! one, and one receipt for each file that callers know adds up what went.
 
+use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
 use sqlx::types::Json;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
@@ -8,7 +12,10 @@ use uuid::Uuid;
 use super::Store;
 use super::page::{Listing, PageKey, fetch_page};
 use crate::error::Result;
-use crate::model::{AccountId, Cursor, DeletionKind, Owned, Page, PageRequest, Receipt};
+use crate::model::{
+    AccountId, Cursor, DeletedCounts, DeletionKind, FileId, Job, Micros, Owned, Page, PageRequest,
+    Receipt,
+};
 
 impl Store {
     /// The receipt of that id, by the text of its UUID.
@@ -76,6 +83,62 @@ pub(super) async fn write_receipt(tx: &mut SqliteConnection, receipt: &Receipt) 
     .bind(Json(&receipt.memories))
     .bind(Json(&receipt.counts))
     .bind(receipt.created_at)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The receipt of what a job replaces of a file, or of the website whose page the file is. Empty; to be given to
+/// [`add_to_receipt`] when it is known what was taken.
+pub(super) async fn refresh_receipt(
+    tx: &mut SqliteConnection,
+    job: &Job,
+    file_id: FileId,
+    now: Micros,
+) -> Result<Receipt> {
+    let found: Option<(String, Uuid)> = sqlx::query_as(
+        "SELECT COALESCE(p.id, f.id), COALESCE(p.file_id, f.file_id)
+         FROM file f LEFT JOIN file p ON p.account_id = f.account_id AND p.file_id = f.parent_id
+         WHERE f.account_id = $1 AND f.file_id = $2",
+    )
+    .bind(job.account_id.0)
+    .bind(file_id.0)
+    .fetch_optional(tx)
+    .await?;
+    // Of a file that is gone, nothing can be taken.
+    let (subject_id, subject) = found.unwrap_or_else(|| (file_id.0.to_string(), file_id.0));
+    let digest = Sha256::new().chain_update(job.job_id).chain_update(subject).finalize();
+    let (id, _) = digest.split_first_chunk::<16>().expect("a digest has 32 bytes");
+    let receipt_id = uuid::Builder::from_custom_bytes(*id).into_uuid();
+    Ok(Receipt::new(job.account_id, receipt_id, DeletionKind::Refresh, &subject_id, now))
+}
+
+/// Adds what was taken to the receipt of that id, which is written if there is none. Nothing taken needs no receipt.
+pub(super) async fn add_to_receipt(tx: &mut SqliteConnection, taken: &Receipt) -> Result<()> {
+    if taken.counts == DeletedCounts::default() {
+        return Ok(());
+    }
+    let found = sqlx::query("SELECT * FROM receipt WHERE account_id = $1 AND receipt_id = $2")
+        .bind(taken.account_id.0)
+        .bind(taken.receipt_id)
+        .try_map(receipt)
+        .fetch_optional(&mut *tx)
+        .await?;
+    let Some(mut receipt) = found else { return write_receipt(tx, taken).await };
+    receipt.counts.add(&taken.counts);
+    for changed in &taken.memories {
+        match receipt.memories.iter_mut().find(|it| it.memory_id == changed.memory_id) {
+            Some(known) => known.rev = changed.rev,
+            None => receipt.memories.push(*changed),
+        }
+    }
+    sqlx::query(
+        "UPDATE receipt SET memories = $3, counts = $4 WHERE account_id = $1 AND receipt_id = $2",
+    )
+    .bind(receipt.account_id.0)
+    .bind(receipt.receipt_id)
+    .bind(Json(&receipt.memories))
+    .bind(Json(&receipt.counts))
     .execute(tx)
     .await?;
     Ok(())

@@ -7,13 +7,13 @@ use uuid::Uuid;
 use super::Store;
 use super::deliveries::{Event, announce};
 use super::jobs::check_lease;
-use super::receipts::write_receipt;
+use super::receipts::{add_to_receipt, refresh_receipt, write_receipt};
 use super::versions::{count_passages, drop_staged, drop_version};
 use super::websites::pages_of;
 use crate::error::{Error, Result};
 use crate::model::{
-    DeletedCounts, DeletionKind, FileId, FileRecord, Job, MemoryId, MemoryRecord, MemoryRevision,
-    Micros, Receipt, Sample, SampleState,
+    DeletionKind, FileId, FileRecord, Job, MemoryId, MemoryRecord, MemoryRevision, Micros, Receipt,
+    Sample, SampleState,
 };
 
 /// A version of a file that is staged whole and may become visible.
@@ -110,15 +110,8 @@ impl Store {
         now: Micros,
     ) -> Result<Option<Receipt>> {
         let mut tx = self.begin().await?;
-        let mut receipt = Receipt {
-            account_id: file.account_id,
-            receipt_id,
-            kind: DeletionKind::FileInMemory,
-            subject_id: file.id.clone(),
-            memories: Vec::new(),
-            counts: DeletedCounts::default(),
-            created_at: now,
-        };
+        let kind = DeletionKind::FileInMemory;
+        let mut receipt = Receipt::new(file.account_id, receipt_id, kind, &file.id, now);
         if !remove_sample(&mut tx, memory_id, file.file_id, &mut receipt).await? {
             return Ok(None);
         }
@@ -208,7 +201,9 @@ impl Store {
             tx.commit().await?;
             return Ok(false);
         };
+        let mut receipt = refresh_receipt(&mut tx, job, sample.file_id, now).await?;
         if let Some(old) = old.filter(|it| *it != version.version_id) {
+            count_passages(&mut tx, sample.memory_id, Some(old), &mut receipt.counts).await?;
             drop_version(&mut tx, sample.memory_id, old).await?;
         }
         sqlx::query(
@@ -228,7 +223,9 @@ impl Store {
         .bind(now)
         .execute(&mut *tx)
         .await?;
-        bump_rev(&mut tx, sample.memory_id, now).await?;
+        let rev = bump_rev(&mut tx, sample.memory_id, now).await?;
+        receipt.memories.push(MemoryRevision { memory_id: sample.memory_id, rev });
+        add_to_receipt(&mut tx, &receipt).await?;
         count_done(&mut tx, job, version.n_passages, version.n_sentences, now).await?;
         tx.commit().await?;
         Ok(true)

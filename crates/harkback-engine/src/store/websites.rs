@@ -10,12 +10,13 @@ use uuid::Uuid;
 use super::Store;
 use super::files::{drop_unused_upload, erase_file};
 use super::jobs::check_lease;
+use super::receipts::{add_to_receipt, refresh_receipt};
 use super::samples::{bump_rev, count_done, outdate_samples, sample};
-use super::versions::drop_version;
+use super::versions::{count_passages, drop_version};
 use crate::error::{Error, Result};
 use crate::model::{
-    AccountId, DeletedCounts, DeletionKind, FetchEnd, FetchedPage, FileId, FileRecord, FileType,
-    Job, Micros, PageCounts, PageIds, Receipt, Sample, Site, SitePage, StoredPage, Validators,
+    AccountId, FetchEnd, FetchedPage, FileId, FileRecord, FileType, Job, MemoryRevision, Micros,
+    PageCounts, PageIds, Sample, Site, SitePage, StoredPage, Validators,
 };
 
 impl Store {
@@ -97,9 +98,11 @@ impl Store {
         if file_id != site.file.file_id {
             ask_for(&mut tx, job, file_id, ids.sample_id, Asked::Anyway, now).await?;
         }
-        let unused = drop_unused_upload(&mut tx, job.account_id, former.as_deref()).await?;
+        let mut receipt = refresh_receipt(&mut tx, job, site.file.file_id, now).await?;
+        let unused = drop_unused_upload(&mut tx, former.as_deref(), &mut receipt).await?;
+        add_to_receipt(&mut tx, &receipt).await?;
         tx.commit().await?;
-        Ok(Some(StoredPage { file_id, unused: unused.map(|it| it.0) }))
+        Ok(Some(StoredPage { file_id, unused }))
     }
 
     /// Notes that a page is as it was, and asks for its ingestion if the memory does not hold it. False if the site was
@@ -171,24 +174,16 @@ impl Store {
     }
 
     /// Deletes a hidden page that its site does not have any more, from every memory, and returns the key of its bytes: they
-    /// can be deleted now.
+    /// can be deleted now. The receipt is the site's.
     ///
     /// # Errors
     /// [`LeaseLost`](Error::LeaseLost) if the job is no longer this worker's; otherwise if the database fails.
     pub async fn drop_page(&self, job: &Job, page: FileId, now: Micros) -> Result<Option<String>> {
         let mut tx = self.begin().await?;
         check_lease(&mut tx, job).await?;
-        // Nobody asked for this deletion, so nobody gets the receipt.
-        let mut receipt = Receipt {
-            account_id: job.account_id,
-            receipt_id: job.job_id,
-            kind: DeletionKind::File,
-            subject_id: String::new(),
-            memories: Vec::new(),
-            counts: DeletedCounts::default(),
-            created_at: now,
-        };
+        let mut receipt = refresh_receipt(&mut tx, job, page, now).await?;
         let unused = erase_file(&mut tx, page, &mut receipt).await?;
+        add_to_receipt(&mut tx, &receipt).await?;
         tx.commit().await?;
         Ok(unused)
     }
@@ -433,6 +428,7 @@ async fn empty_page(
     now: Micros,
 ) -> Result<Option<String>> {
     let Sample { memory_id, file_id, .. } = site.sample;
+    let mut receipt = refresh_receipt(&mut *tx, job, file_id, now).await?;
     let version: Option<Uuid> = sqlx::query_scalar(
         "SELECT active_version FROM sample WHERE memory_id = $1 AND file_id = $2",
     )
@@ -441,6 +437,7 @@ async fn empty_page(
     .fetch_one(&mut *tx)
     .await?;
     if let Some(version) = version {
+        count_passages(tx, memory_id, Some(version), &mut receipt.counts).await?;
         drop_version(tx, memory_id, version).await?;
     }
     sqlx::query(
@@ -452,7 +449,8 @@ async fn empty_page(
     .bind(file_id.0)
     .execute(&mut *tx)
     .await?;
-    bump_rev(tx, memory_id, now).await?;
+    let rev = bump_rev(tx, memory_id, now).await?;
+    receipt.memories.push(MemoryRevision { memory_id, rev });
     sqlx::query(
         "UPDATE file SET blob_key = NULL, size = NULL, etag = NULL, last_modified = NULL
          WHERE account_id = $1 AND file_id = $2",
@@ -461,8 +459,9 @@ async fn empty_page(
     .bind(file_id.0)
     .execute(&mut *tx)
     .await?;
-    let unused = drop_unused_upload(tx, job.account_id, site.file.blob_key.as_deref()).await?;
-    Ok(unused.map(|it| it.0))
+    let unused = drop_unused_upload(tx, site.file.blob_key.as_deref(), &mut receipt).await?;
+    add_to_receipt(tx, &receipt).await?;
+    Ok(unused)
 }
 
 fn site_page(row: SqliteRow) -> sqlx::Result<SitePage> {

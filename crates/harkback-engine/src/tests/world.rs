@@ -94,6 +94,7 @@ impl World {
             extension: "txt".into(),
             file_type: FileType::Text,
             sample_id: self.id(),
+            receipt_id: self.id(),
         };
         let patch = FilePatch { name: None, content: Some(content) };
         let (_, unused) = self.store.update_file(&file, &patch, self.now()).await.unwrap().unwrap();

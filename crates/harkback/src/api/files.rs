@@ -339,7 +339,8 @@ fn new_content(app: &App, record: &FileRecord, key: String) -> NewContent {
     } else {
         FileType::of_extension(&extension)
     };
-    NewContent { blob_key: key, extension, file_type, sample_id: app.new_id() }
+    let (sample_id, receipt_id) = (app.new_id(), app.new_id());
+    NewContent { blob_key: key, extension, file_type, sample_id, receipt_id }
 }
 
 fn external_uri(app: &App, fields: &Fields) -> Result<Option<String>, ApiError> {

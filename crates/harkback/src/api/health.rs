@@ -57,7 +57,8 @@ pub async fn get_readiness(State(app): State<AppState>) -> Result<Json<Health>, 
     security(()),
     responses((status = 200, description = "The numbers", body = String, content_type = "text/plain"), Errors),
 )]
-pub async fn get_metrics() -> Response {
+pub async fn get_metrics(State(app): State<AppState>) -> Result<Response, ApiError> {
+    telemetry::observe_ingestions(&app).await?;
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (content_type, telemetry::prometheus().render()).into_response()
+    Ok((content_type, telemetry::prometheus().render()).into_response())
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use harkback_engine::model::{
-    Ingestion, IngestionStatus, MemoryId, MemoryKind, MemoryRecord, Micros, Ontology,
+    Ingestion, IngestionStatus, MemoryId, MemoryKind, MemoryRecord, Micros, Ontology, WorkBytes,
 };
 use harkback_engine::{MemoryPatch, SampleCounts};
 use serde::Serialize;
@@ -146,7 +146,8 @@ pub struct ProgressBody {
     /// Passages a second in the last ingestion, null until there are any.
     #[schema(required = true)]
     rate: Option<f64>,
-    /// Seconds until the ingestion under way ends, null if none is or nothing is known yet.
+    /// Seconds until all passages are in, estimated by bytes as if all files held as many passages a byte; null if no
+    /// ingestion is under way, nothing has been read yet, or websites have still to be fetched.
     #[schema(required = true)]
     eta_seconds: Option<i64>,
     /// The files that failed, at most 1000.
@@ -236,10 +237,11 @@ pub async fn get_memory(
     let record = find_memory(&app, &caller, &id.of(Noun::Memory)?, Verb::Access).await?;
     let counts = app.store.count_samples(&record).await?;
     let ingestion = app.store.last_ingestion(record.memory_id).await?;
+    let bytes = app.store.work_bytes(record.memory_id).await?;
     Ok(success(MemoryDetail {
         memory: MemoryBody::from(&record),
         status: ingestion.as_ref().map_or(IngestionStatus::Pending, |it| it.status).as_str(),
-        progress: progress(counts, ingestion.as_ref(), app.now()),
+        progress: progress(counts, ingestion.as_ref(), bytes, app.now()),
     }))
 }
 
@@ -392,7 +394,12 @@ fn webhook_url(app: &App, fields: &Fields) -> Result<Option<String>, ApiError> {
     Ok(Some(url))
 }
 
-fn progress(counts: SampleCounts, ingestion: Option<&Ingestion>, now: Micros) -> ProgressBody {
+fn progress(
+    counts: SampleCounts,
+    ingestion: Option<&Ingestion>,
+    bytes: WorkBytes,
+    now: Micros,
+) -> ProgressBody {
     let open = ingestion.filter(|it| it.finished_at.is_none());
     let staged = open.map_or(0, |it| it.n_staged);
     ProgressBody {
@@ -403,36 +410,12 @@ fn progress(counts: SampleCounts, ingestion: Option<&Ingestion>, now: Micros) ->
         reused: ingestion.map_or(0, |it| it.n_reused),
         entities: ingestion.map_or(0, |it| it.n_entities),
         relations: ingestion.map_or(0, |it| it.n_relations),
-        rate: ingestion.and_then(|it| rate(it, now)),
-        eta_seconds: open.and_then(|it| eta_seconds(it, now)),
+        rate: ingestion.and_then(|it| it.passages_per_second(now)),
+        eta_seconds: open.and_then(|it| it.eta_seconds(bytes, now)),
         failed: counts
             .failed
             .into_iter()
             .map(|it| FailedFile { file_id: it.file_id, name: it.name, reason: it.reason })
             .collect(),
     }
-}
-
-fn seconds(ingestion: &Ingestion, now: Micros) -> f64 {
-    (ingestion.finished_at.unwrap_or(now) - ingestion.started_at) as f64 / 1e6
-}
-
-fn rate(ingestion: &Ingestion, now: Micros) -> Option<f64> {
-    let n = ingestion.n_passages + ingestion.n_staged;
-    let seconds = seconds(ingestion, now);
-    (n > 0 && seconds > 0.0).then(|| n as f64 / seconds)
-}
-
-/// As if the samples still to process took as long as those that are done.
-fn eta_seconds(ingestion: &Ingestion, now: Micros) -> Option<i64> {
-    let in_work = match ingestion.n_parsed {
-        0 => 0.0,
-        n_parsed => ingestion.n_staged as f64 / n_parsed as f64,
-    };
-    let done = ingestion.n_done as f64 + in_work;
-    if done <= 0.0 {
-        return None;
-    }
-    let left = (ingestion.n_samples as f64 - done).max(0.0);
-    Some((seconds(ingestion, now) * left / done).ceil() as i64)
 }

@@ -1,4 +1,4 @@
-//! Receipts: what each deletion took.
+//! Receipts: what each deletion took, and each refresh.
 
 use axum::Json;
 use axum::extract::State;
@@ -41,7 +41,8 @@ pub(super) fn extent(params: &Params) -> Result<Extent, ApiError> {
 #[serde(rename_all = "camelCase")]
 pub struct ReceiptBody {
     id: String,
-    /// What was deleted: `memory`, `file_in_memory`, `file`, `user`, `session` or `message`.
+    /// What was deleted: `memory`, `file_in_memory`, `file`, `user`, `session` or `message`; `refresh` for what an
+    /// ingestion replaced of a file, or no longer found of a website: versions, pages, bytes.
     #[schema(example = "file")]
     kind: &'static str,
     /// The id of what was deleted.

@@ -86,7 +86,7 @@ async fn api(
         printer.note(&format!("{reason}: measured in lexical mode"));
     }
     let data = tempfile::tempdir()?;
-    let mut scratch = Scratch::open(data.path(), models).await?;
+    let mut scratch = Scratch::open(data.path(), models, super::parse_file::parsing()?).await?;
     let n_passages = ingest(&mut scratch, std::fs::read(&set.corpus)?, printer).await?;
     let (url, key) = scratch.serve().await?;
     let client = Client { http: reqwest::Client::new(), url, key };

@@ -79,7 +79,7 @@ pub(super) async fn eval(args: &EvalArgs, printer: &Printer) -> Outcome {
     };
     let temporary = tempfile::tempdir()?;
     let data = args.keep.as_deref().unwrap_or(temporary.path());
-    let mut scratch = Scratch::open(data, models).await?;
+    let mut scratch = Scratch::open(data, models, super::parse_file::parsing()?).await?;
     let n_passages = match scratch.n_passages().await? {
         0 => ingest(&mut scratch, corpus(&set.corpus, args.without_titles)?, printer).await?,
         kept => kept,

@@ -33,13 +33,14 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Opens the memory that an earlier evaluation kept in the directory `data`, or makes an empty one there.
+    /// Opens the memory that an earlier evaluation kept in the directory `data`, or makes an empty one there. The corpus
+    /// will be read as `parsing` says.
     ///
     /// # Errors
     /// If the directory cannot be used.
-    pub async fn open(data: &Path, models: Models) -> Result<Self> {
+    pub async fn open(data: &Path, models: Models, parsing: Parsing) -> Result<Self> {
         let config = Config { data: data.to_owned(), ..Config::default() };
-        let app = App::open(config, models, Clock::System, Ids::Random, Parsing::InProcess).await?;
+        let app = App::open(config, models, Clock::System, Ids::Random, parsing).await?;
         let account = ensure_account(&app.store, "eval", &app.clock, &app.ids).await?.account_id;
         let newest = PageRequest { limit: 1, from: None };
         let kept = app.store.list_memories(account, &newest).await?.items.pop();

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use encoding_rs::{Encoding, UTF_8};
-use harkback_engine::read_web_page;
+use harkback_engine::{Error, Parsing};
 use reqwest::Url;
 use sha2::{Digest, Sha256};
 
@@ -48,23 +48,31 @@ pub(super) struct Page {
     pub(super) links: Vec<Url>,
 }
 
-/// The page in what was fetched. It takes CPU: not for a thread that others wait for.
+/// The page in what was fetched. It waits for a parser: not for a thread that others wait for.
 ///
 /// # Errors
-/// If it is no page; why.
-pub(super) fn page_of(content: &Content) -> Result<Page, String> {
-    let extension = format_of(content)?;
+/// [`BadInput`](Error::BadInput) if it is no page, or cannot be read; why. Otherwise if it cannot be tried.
+pub(super) fn page_of(content: &Content, parsing: &Parsing) -> Result<Page, Error> {
+    let extension = format_of(content).map_err(Error::BadInput)?;
     if extension != "html" {
         return Ok(document(content.url.clone(), extension, content.bytes.clone()));
     }
-    Ok(html(content.url.clone(), in_utf8(content)))
+    html(content.url.clone(), in_utf8(content), parsing)
 }
 
 /// As [`page_of`], of bytes that were stored.
-pub(super) fn page_again(url: &Url, extension: &str, bytes: Bytes) -> Page {
+///
+/// # Errors
+/// As [`page_of`].
+pub(super) fn page_again(
+    url: &Url,
+    extension: &str,
+    bytes: Bytes,
+    parsing: &Parsing,
+) -> Result<Page, Error> {
     match FORMATS.iter().find(|it| it.1 == extension) {
-        Some((_, extension)) if *extension != "html" => document(url.clone(), extension, bytes),
-        _ => html(url.clone(), bytes),
+        Some((_, extension)) if *extension != "html" => Ok(document(url.clone(), extension, bytes)),
+        _ => html(url.clone(), bytes, parsing),
     }
 }
 
@@ -101,8 +109,10 @@ fn in_utf8(content: &Content) -> Bytes {
     }
 }
 
-fn html(url: Url, bytes: Bytes) -> Page {
-    let Some(read) = read_web_page(&bytes) else { return document(url, "html", bytes) };
+fn html(url: Url, bytes: Bytes, parsing: &Parsing) -> Result<Page, Error> {
+    let Some(read) = parsing.read_web_page(bytes.clone())? else {
+        return Ok(document(url, "html", bytes));
+    };
     let base = read.base.and_then(|it| url.join(&it).ok()).unwrap_or_else(|| url.clone());
     let mut links: Vec<Url> = Vec::new();
     let mut known = std::collections::HashSet::new();
@@ -115,7 +125,7 @@ fn html(url: Url, bytes: Bytes) -> Page {
     let canonical = canonical.filter(|it| is_same_site(it, &url));
     let title = if read.title.is_empty() { url.to_string() } else { read.title };
     let url = canonical.unwrap_or(url);
-    Page { url, title, extension: "html", bytes, sha256: read.text_sha256, links }
+    Ok(Page { url, title, extension: "html", bytes, sha256: read.text_sha256, links })
 }
 
 fn document(url: Url, extension: &'static str, bytes: Bytes) -> Page {
@@ -166,27 +176,43 @@ mod tests {
             ("text/html", b" \n", Err("the page is empty")),
             ("image/png", b"\x89PNG", Err("it is not a page but image/png")),
         ] {
-            let page = page_of(&content(media_type, None, bytes));
+            let page = page_of(&content(media_type, None, bytes), &Parsing::InProcess);
             assert_eq!(
-                page.map(|it| it.extension),
+                page.map(|it| it.extension).map_err(|it| it.to_string()),
                 expected.map_err(str::to_owned),
                 "{media_type}"
             );
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_page_that_kills_its_parser_is_no_page_and_harms_nothing_else() {
+        let parsing = Parsing::Process(harkback_engine::ParserProcess {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), "kill -SEGV $$".into()],
+            limits: harkback_engine::ParserLimits::default(),
+        });
+        let error = page_of(&content("text/html", None, b"<p>x"), &parsing).err().unwrap();
+        assert!(matches!(&error, Error::BadInput(why) if why.contains("crashed")), "{error:?}");
+    }
+
     #[test]
     fn the_servers_encoding_comes_before_the_pages_own() {
         let bytes = b"<meta charset=utf-8><title>Z\xfcrich</title><p>Z\xfcrich";
-        let page = page_of(&content("text/html", Some("iso-8859-1"), bytes)).unwrap();
+        let page =
+            page_of(&content("text/html", Some("iso-8859-1"), bytes), &Parsing::InProcess).unwrap();
         assert_eq!(page.title, "Zürich");
-        let again = page_again(&page.url, page.extension, page.bytes.clone());
+        let again =
+            page_again(&page.url, page.extension, page.bytes.clone(), &Parsing::InProcess).unwrap();
         assert_eq!((again.title, again.sha256), (page.title, page.sha256));
     }
 
     #[test]
     fn the_canonical_address_is_believed_on_the_same_site() {
-        let url = |html: &'static [u8]| page_of(&content("text/html", None, html)).unwrap().url;
+        let url = |html: &'static [u8]| {
+            page_of(&content("text/html", None, html), &Parsing::InProcess).unwrap().url
+        };
         assert_eq!(url(b"<link rel=canonical href=/c#x>").as_str(), "https://www.e.com/c");
         assert_eq!(url(b"<link rel=canonical href=https://e.com/c>").as_str(), "https://e.com/c");
         assert_eq!(
@@ -199,7 +225,7 @@ mod tests {
     fn links_are_addresses_of_pages() {
         let html = b"<a href='c'>1</a><a href='c#x'>2</a><a href='mailto:a@e.com'>3</a><a href='javascript:x'>4</a>\
                      <a href='//o.com/'>5</a><a href='http://['>6</a>";
-        let links = page_of(&content("text/html", None, html)).unwrap().links;
+        let links = page_of(&content("text/html", None, html), &Parsing::InProcess).unwrap().links;
         assert_eq!(
             links.iter().map(Url::as_str).collect::<Vec<_>>(),
             ["https://www.e.com/a/c", "https://o.com/"]

@@ -196,7 +196,7 @@ impl<'a> Visits<'a> {
     /// Goes on with a page as it is stored.
     async fn keep(&mut self, known: SitePage) -> Result<Visit, Stop> {
         let Some(stored) = self.stored(&known).await? else {
-            return self.miss("its stored bytes are gone".into(), None).await;
+            return self.miss("its stored bytes cannot be read any more".into(), None).await;
         };
         if !self.is_new(&stored) {
             return Ok(Visit::Double);
@@ -217,10 +217,12 @@ impl<'a> Visits<'a> {
         known: Option<SitePage>,
     ) -> Result<Visit, Stop> {
         let validators = content.validators.clone();
-        let read = spawn_blocking(move || page_of(&content)).await;
+        let parsing = self.app.memory.parsing().clone();
+        let read = spawn_blocking(move || page_of(&content, &parsing)).await;
         let page = match read.map_err(|error| Error::Io(error.into()))? {
             Ok(page) => page,
-            Err(why) => return Ok(Visit::Missed(Miss::NoPage(why))),
+            Err(Error::BadInput(why)) => return Ok(Visit::Missed(Miss::NoPage(why))),
+            Err(error) => return Err(error.into()),
         };
         if let Some(known) = known
             && let Some(stored) = self.stored(&known).await?
@@ -305,8 +307,13 @@ impl<'a> Visits<'a> {
         };
         let Some(bytes) = self.app.blobs.get(key).await? else { return Ok(None) };
         let extension = known.extension.clone();
-        let read = spawn_blocking(move || page_again(&url, &extension, bytes)).await;
-        Ok(Some(read.map_err(|error| Error::Io(error.into()))?))
+        let parsing = self.app.memory.parsing().clone();
+        let read = spawn_blocking(move || page_again(&url, &extension, bytes, &parsing)).await;
+        match read.map_err(|error| Error::Io(error.into()))? {
+            Ok(page) => Ok(Some(page)),
+            Err(Error::BadInput(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether neither the address nor the content was seen this time.

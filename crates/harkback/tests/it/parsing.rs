@@ -59,6 +59,18 @@ fn a_file_becomes_lines_of_json() {
 }
 
 #[test]
+fn of_a_fetched_page_the_links_can_be_had_alone() {
+    check(
+        "<title>Team</title><link rel=canonical href=/team><p>Mia <a href=b>tends</a> it.",
+        &["--extension=webpage-links", "--memory-bytes=1073741824", "--cpu-seconds=60"],
+        expect![[r#"
+            {"ready":{"missing":[]}}
+            {"page":{"title":"Team","canonical":"/team","base":null,"links":["b"],"text_sha256":[15,133,221,129,231,187,47,120,24,186,119,75,171,198,45,200,165,34,131,42,203,26,195,174,148,233,254,226,34,131,71,94]}}
+        "#]],
+    );
+}
+
+#[test]
 fn memory_is_limited() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.txt");

@@ -66,6 +66,14 @@ async fn only_the_changed_passages_of_a_changed_file_are_embedded() {
     assert!(run_next(&app.app).await.unwrap());
     let third = progress(&app, &memory).await;
     assert_eq!((&third["embedded"], &third["reused"]), (&json!(0), &json!(0)), "no work at all");
+    let listed = app.alice.get("/receipts/list").await.data(200);
+    let told = listed["receipts"].as_array().unwrap().iter().map(|it| {
+        assert_eq!((it.text("kind"), it.text("subjectID")), ("refresh".into(), file.clone()));
+        let n = |kind: &str| it["counts"][kind].as_i64().unwrap();
+        (n("blobs"), n("passages"), n("vectors"))
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(told, [(1, 0, 0), (0, 3, 3), (1, 0, 0)], "second bytes, first version, first bytes");
     let metrics = app.stranger().get("/metrics").await.body;
     let metrics = String::from_utf8(metrics).unwrap();
     assert!(metrics.contains("harkback_passages_ingested_total{vector=\"reused\"}"), "{metrics}");

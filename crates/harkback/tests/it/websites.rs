@@ -581,3 +581,60 @@ async fn a_site_in_two_memories_is_one_set_of_pages() {
     assert_eq!(ask(&app, &one, "What stands by the river?").await["sources"], json!([]));
     assert!(found(&app, &two, "What stands by the river?").await.1.ends_with("/b"));
 }
+
+/// The receipts of refreshes, newest first: whose, and the counts that are not 0.
+async fn refreshes(app: &TestApp) -> Vec<(String, String)> {
+    let listed = app.alice.get("/receipts/list").await.data(200);
+    let receipts = listed["receipts"].as_array().unwrap();
+    let of_refresh = receipts.iter().filter(|it| it["kind"] == "refresh");
+    let told = of_refresh.map(|it| {
+        let counts = it["counts"].as_object().unwrap().iter();
+        let some = counts.filter(|it| it.1.as_i64().is_some_and(|it| it > 0));
+        let some: Vec<_> = some.map(|(kind, n)| format!("{kind} {n}")).collect();
+        (it.text("subjectID"), some.join(", "))
+    });
+    told.collect()
+}
+
+#[tokio::test]
+async fn what_a_refresh_takes_is_told_by_one_receipt_of_the_website() {
+    let site = Website::serve().await;
+    for (path, doctor) in [("/a", "Ada"), ("/b", "Ben"), ("/c", "Cleo"), ("/d", "Dora")] {
+        site.page(path, doctor, &format!("<p>Dr. {doctor} is a surgeon.</p>"));
+    }
+    site.sitemap("/s.xml", &["/a", "/b", "/c", "/d"]);
+    let app = app_for(&site).await;
+    let file = web_file(&app, &site.url("/s.xml"), "sitemap").await;
+    let memory = ingested(&app, &file).await;
+    ingest_again(&app, &memory).await;
+    assert_eq!(refreshes(&app).await, [], "nothing changed");
+
+    // One page says something else, one is gone, one is not named any more.
+    site.page("/a", "Ada", "<p>Dr. Ada is a dentist.</p>");
+    site.set("/b", Answer::Status(410));
+    site.sitemap("/s.xml", &["/a", "/b", "/d"]);
+    ingest_again(&app, &memory).await;
+    let told = refreshes(&app).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, file);
+    let counts = &told[0].1;
+    assert!(
+        counts.starts_with("blobBytes ") && counts.contains(", blobs 3, files 2, "),
+        "{counts}"
+    );
+    assert!(counts.ends_with("passages 3, samples 2, sentences 3"), "{counts}");
+
+    site.page("/a", "Ada", "<p>Dr. Ada is a nurse.</p>");
+    ingest_again(&app, &memory).await;
+    let told = refreshes(&app).await;
+    assert_eq!(told.len(), 2, "each ingestion has its own");
+    assert!(told[0].1.ends_with(", blobs 1, passages 1, sentences 1"), "{told:?}");
+
+    let page = web_file(&app, &site.url("/d"), "website").await;
+    let alone = ingested(&app, &page).await;
+    site.set("/d", Answer::Status(410));
+    ingest_again(&app, &alone).await;
+    let told = refreshes(&app).await;
+    assert_eq!(told[0].0, page);
+    assert!(told[0].1.ends_with(", blobs 1, passages 1, sentences 1"), "{told:?}");
+}

@@ -1,7 +1,7 @@
 //! Jobs, from the start of an ingestion to its end: what a worker does, and what another does after it was killed.
 
 use harkback::worker::run_next;
-use harkback_engine::Models;
+use harkback_engine::{Models, StagedVersion};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -142,4 +142,55 @@ async fn an_account_that_holds_too_much_is_told_so() {
         refused.text("error").starts_with("Token limit exceeded: about 35 tokens to ingest, "),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn an_ingestion_under_way_says_how_fast_it_is_and_when_it_will_end() {
+    let app = TestApp::new().await;
+    let memory = memory(&app.alice).await;
+    let mut files = Vec::new();
+    // The first is read, the second half so, the third waits.
+    for (name, n_bytes) in [("a.txt", 1000), ("b.txt", 2000), ("c.txt", 3000)] {
+        files.push(text_file(&app, &app.alice, name, &"x".repeat(n_bytes)).await);
+    }
+    let body = json!({"memoryID": memory, "files": files});
+    app.alice.post("/memories/add-files", body).await.data(201);
+    let body = json!({"memoryID": memory});
+    app.alice.post("/memories/start-ingestion", body.clone()).await.data(200);
+    let pace = async || {
+        let got = app.alice.get(&format!("/memories/get/{memory}")).await.data(200);
+        (got["progress"]["rate"].as_f64(), got["progress"]["etaSeconds"].as_i64())
+    };
+    assert_eq!(pace().await, (None, None));
+
+    let (store, now) = (&app.app.store, app.app.now());
+    let job = store.claim_job(Uuid::from_u128(1), now, now + 100 * SECOND).await.unwrap().unwrap();
+    let samples = store.begin_batch(&job, now).await.unwrap();
+    let version = StagedVersion {
+        version_id: Uuid::from_u128(2),
+        sha256: vec![0; 32],
+        model_id: None,
+        n_passages: 100,
+        n_sentences: 100,
+    };
+    store.publish_sample(&job, &samples[0], &version, app.app.now()).await.unwrap();
+    app.app.clock.set(now + 10 * SECOND);
+    let (rate, eta) = pace().await;
+    assert_eq!(rate.map(f64::round), Some(10.0));
+    // 5000 bytes at 100 a second, but for the microseconds in which the clock was asked.
+    assert_eq!(eta, Some(51));
+
+    // The numbers are the process's, and other tests have theirs in it: theirs may come in between.
+    let mut numbers = String::new();
+    for _ in 0..100 {
+        let bytes = app.stranger().get("/metrics").await.body;
+        numbers = String::from_utf8(bytes).unwrap();
+        if numbers.contains("harkback_ingestion_eta_seconds 51\n")
+            && numbers.contains("harkback_ingestions{state=\"processing\"} 1\n")
+        {
+            assert!(!numbers.contains(&memory), "nobody's ids are told");
+            return;
+        }
+    }
+    panic!("{numbers}");
 }

@@ -2,13 +2,13 @@
 //! standard output.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use super::frame::{Frame, write_frame};
 use super::limits::{ParserLimits, restrict};
-use super::parse_file;
+use super::{ParseError, WEB_PAGE_LINKS, parse_file, read_web_page};
 use crate::model::Document;
 
 /// Documents wait for each other until they have this many bytes, so that small ones do not cost a system call each.
@@ -36,7 +36,15 @@ fn tell(
     pipe: &mut impl Write,
 ) -> io::Result<()> {
     write_frame(&Frame::Ready { missing }, pipe)?;
-    let file = stdin()?;
+    let mut file = stdin()?;
+    if extension == WEB_PAGE_LINKS {
+        let mut bytes = Vec::new();
+        let frame = match file.read_to_end(&mut bytes) {
+            Ok(_) => Frame::Page(read_web_page(&bytes)),
+            Err(error) => Frame::Failed(ParseError::io(&error).to_string()),
+        };
+        return write_frame(&frame, pipe);
+    }
     let mut broken = None;
     let mut take = |document: Document, done: Option<f32>| match write_frame(
         &Frame::Document { document, done },

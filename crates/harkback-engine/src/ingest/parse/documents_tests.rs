@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::{ParseInput, parse};
+use super::{Done, ParseInput, parse, parse_file};
 use crate::ingest::segment;
 use crate::model::Document;
 
@@ -20,7 +20,8 @@ fn documents(name: &str, bytes: &[u8]) -> Result<Vec<Document>, String> {
         documents.push(it);
         ControlFlow::Continue(())
     };
-    parse(&ParseInput { name, extension, bytes }, &mut emit).map_err(|it| it.to_string())?;
+    parse(&ParseInput { name, extension, bytes, done: &Done::default() }, &mut emit)
+        .map_err(|it| it.to_string())?;
     Ok(documents)
 }
 
@@ -81,6 +82,39 @@ const FIXTURES: &[(&str, &[u8])] = &[
     fixture!("handbook.pdf"),
     fixture!("newsletter.pdf"),
 ];
+
+/// How much of each fixture is read with each document, in percent; `-` where nobody can tell.
+#[test]
+fn parsers_tell_how_far_they_are() {
+    let mut out = String::new();
+    for (name, bytes) in FIXTURES {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        write!(out, "{name}").unwrap();
+        let extension = name.rsplit_once('.').unwrap().1;
+        parse_file(name, extension, &file, &mut |_, done| {
+            let percent = done.map_or("-".to_owned(), |it| format!("{:.0}", it * 100.0));
+            write!(out, " {percent}").unwrap();
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        out.push('\n');
+    }
+    expect_test::expect![[r#"
+        handbook.docx 100
+        handbook.odt 100
+        season.pptx 33 100
+        season.odp 89 100
+        stock.xlsx 25 25 31 44 44 100
+        stock.ods 63 63 69 75 80 100
+        handbook.rtf 100
+        handbook.epub 67 100
+        crossing.eml 100
+        handbook.pdf 33 67 100
+        newsletter.pdf 100
+    "#]]
+    .assert_eq(&out);
+}
 
 /// A ZIP file of these members.
 fn package(members: &[(&str, &[u8])]) -> Vec<u8> {

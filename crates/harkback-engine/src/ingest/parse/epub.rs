@@ -14,7 +14,8 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
     let book = Book::read(&mut package)?;
     let title = metadata::title(book.title.as_deref(), None, input.name);
     let mut n_chapters = 0;
-    for part in &book.chapters {
+    for (i, part) in book.chapters.iter().enumerate() {
+        input.done.note(i + 1, book.chapters.len());
         let bytes = package.required(part)?;
         let source = decode(&bytes, part)?;
         let page = html::read_into(Prose::default(), &html::with_ends(&source));

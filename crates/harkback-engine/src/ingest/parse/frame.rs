@@ -4,9 +4,10 @@ use std::io::{self, BufRead, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
+use super::WebPage;
 use crate::model::Document;
 
-/// One line of the pipe. The last one is `End` or `Failed`; without it, the process has died.
+/// One line of the pipe. The last one is `End`, `Page` or `Failed`; without it, the process has died.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Frame {
@@ -22,6 +23,8 @@ pub(crate) enum Frame {
         /// How much of the file has been read to its end, 0..=1; `None` where that cannot be told.
         done: Option<f32>,
     },
+    /// What a page of a website says of itself, if it is a text at all: all that was asked for.
+    Page(Option<WebPage>),
     /// The file cannot be read, and why.
     Failed(String),
     /// All documents have been sent.

@@ -37,6 +37,7 @@ mod documents_tests;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
@@ -46,10 +47,14 @@ use crate::model::{Document, Place};
 pub use child::parse_stdin;
 pub(super) use frame::{Frame, read_frame};
 pub use limits::ParserLimits;
-pub use web::{WebPage, read_web_page};
+pub use web::WebPage;
+pub(super) use web::read_web_page;
 
 /// Stands for the extension of HTML that was fetched from a website: of such a page, only the content is read.
 pub(crate) const WEB_PAGE: &str = "webpage";
+
+/// Stands for the extension of HTML that was fetched from a website, where only [`WebPage`] is asked for.
+pub(super) const WEB_PAGE_LINKS: &str = "webpage-links";
 
 /// A file as it arrives.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +65,18 @@ pub(crate) struct ParseInput<'a> {
     pub(crate) extension: &'a str,
     /// The whole file.
     pub(crate) bytes: &'a [u8],
+    /// Where a parser notes how far it is, if it can tell.
+    pub(crate) done: &'a Done,
+}
+
+/// How much of a file makes up the documents so far, the next one included; nothing until a parser has noted it.
+#[derive(Debug, Default)]
+pub(crate) struct Done(Cell<Option<f32>>);
+
+impl Done {
+    fn note(&self, n: usize, of_all: usize) {
+        self.0.set(Some((n as f32 / of_all.max(1) as f32).min(1.0)));
+    }
 }
 
 /// Takes documents one by one, with how much of the file has been read, 0..=1, where that can be told.
@@ -119,7 +136,24 @@ pub(crate) fn parse_file(
     }
     let mut bytes = Vec::new();
     file.rewind().and_then(|()| file.read_to_end(&mut bytes)).map_err(failed)?;
-    parse(&ParseInput { name, extension, bytes: &bytes }, &mut |it| take(it, None))
+    let done = Done::default();
+    let input = ParseInput { name, extension, bytes: &bytes, done: &done };
+    // One document is held back: the last one ends the file, which tells the length of a file of one document at once.
+    let mut held = None;
+    let mut emit = |document: Document| match held.replace((document, done.0.get())) {
+        Some((document, done)) => take(document, done),
+        None => ControlFlow::Continue(()),
+    };
+    let mut is_stopped = false;
+    let parsed = parse(&input, &mut |document| {
+        let flow = emit(document);
+        is_stopped |= flow.is_break();
+        flow
+    });
+    if let Some((document, noted)) = held.filter(|_| !is_stopped) {
+        let _stop = take(document, if parsed.is_ok() { Some(1.0) } else { noted });
+    }
+    parsed
 }
 
 /// The row of [`PARSERS`] for an extension.

@@ -32,6 +32,7 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
             Node::Start(element) => reader.start(&element),
             Node::Text(text) => reader.push(&text),
             Node::End(name) if name == "page" => {
+                input.done.note(xml.position(), text.len());
                 let title = metadata::title(title, None, input.name);
                 if let Some(slide) = reader.end_slide()
                     && let Some(document) = slide.finish(&title)

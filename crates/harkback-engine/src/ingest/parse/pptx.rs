@@ -15,7 +15,9 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
     let mut package = Package::open(input.bytes, &input.extension.to_ascii_lowercase())?;
     let properties = metadata::title_in(&mut package, "docProps/core.xml")?;
     let title = metadata::title(properties.as_deref(), None, input.name);
-    for (i, part) in slide_parts(&mut package)?.iter().enumerate() {
+    let parts = slide_parts(&mut package)?;
+    for (i, part) in parts.iter().enumerate() {
+        input.done.note(i + 1, parts.len());
         let mut reader = Reader::default();
         reader.slide.number = u32::try_from(i + 1).unwrap_or(u32::MAX);
         let bytes = package.required(part)?;

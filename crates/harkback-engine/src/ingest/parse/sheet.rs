@@ -20,8 +20,9 @@ pub(super) fn parse_xlsx(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<
     package.measure()?;
     let mut book = Xlsx::new(Cursor::new(input.bytes)).map_err(|it| unreadable(&it))?;
     let file_title = title_of_name(input.name);
-    let sheets = book.sheets_metadata().to_vec();
-    for sheet in sheets.iter().filter(|it| it.visible == SheetVisible::Visible) {
+    let mut sheets = book.sheets_metadata().to_vec();
+    sheets.retain(|it| it.visible == SheetVisible::Visible);
+    for (i, sheet) in sheets.iter().enumerate() {
         let mut cells = match book.worksheet_cells_reader(&sheet.name) {
             Ok(cells) => cells,
             // A chart on a sheet of its own has no cells.
@@ -29,11 +30,15 @@ pub(super) fn parse_xlsx(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<
             Err(error) => return Err(unreadable(&error)),
         };
         let mut rows = Rows::new(&file_title, &sheet.name);
+        // As the sheet claims. Each counts the same, as nothing is known of the next ones.
+        let n_rows = cells.dimensions().end.0 as usize + 1;
         let (mut row, mut row_number) = (Vec::new(), 0);
         while let Some(cell) = cells.next_cell().map_err(|it| unreadable(&it))? {
             let (number, column) = cell.get_position();
             if number != row_number {
                 row_number = number;
+                let n_read = i * n_rows + (number as usize).min(n_rows);
+                input.done.note(n_read, sheets.len() * n_rows);
                 if rows.push(std::mem::take(&mut row), emit).is_break() {
                     return Ok(());
                 }
@@ -76,7 +81,9 @@ pub(super) fn parse_ods(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(
                 }
                 let name = element.attribute("table:name").unwrap_or_default();
                 let mut rows = Rows::new(&file_title, &name);
-                if read_table(&mut xml, &mut rows, emit)?.is_break() || rows.finish(emit).is_break()
+                let done = |xml: &Xml<'_>| input.done.note(xml.position(), text.len());
+                if read_table(&mut xml, &mut rows, &done, emit)?.is_break()
+                    || rows.finish(emit).is_break()
                 {
                     return Ok(());
                 }
@@ -94,6 +101,7 @@ const MAX_COLUMNS: usize = 16_384;
 fn read_table(
     xml: &mut Xml<'_>,
     rows: &mut Rows<'_>,
+    note_done: &dyn Fn(&Xml<'_>),
     emit: &mut Emit<'_>,
 ) -> Result<ControlFlow<()>, ParseError> {
     let (mut row, mut column, mut n_repeated, mut is_words) = (Vec::new(), 0, 1, false);
@@ -131,8 +139,11 @@ fn read_table(
                     column = u32::saturating_add(column, n_repeated);
                 }
                 // A row that is repeated says the same again.
-                "table-row" if rows.push(std::mem::take(&mut row), emit).is_break() => {
-                    return Ok(ControlFlow::Break(()));
+                "table-row" => {
+                    note_done(xml);
+                    if rows.push(std::mem::take(&mut row), emit).is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
                 }
                 "table" => return Ok(ControlFlow::Continue(())),
                 _ => {}

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
-use super::{PARSERS, ParseInput, parse, parse_file, title_of_name};
+use super::{Done, PARSERS, ParseInput, parse, parse_file, title_of_name};
 use crate::ingest::segment;
 use crate::model::Document;
 
@@ -18,8 +18,8 @@ fn documents(name: &str, bytes: &[u8]) -> Result<Vec<Document>, String> {
         documents.push(it);
         ControlFlow::Continue(())
     };
-    let whole =
-        parse(&ParseInput { name, extension, bytes }, &mut emit).map_err(|it| it.to_string());
+    let whole = parse(&ParseInput { name, extension, bytes, done: &Done::default() }, &mut emit)
+        .map_err(|it| it.to_string());
     // The way of the server, piece by piece where that is possible, gives the same.
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
@@ -581,10 +581,11 @@ fn stops_when_told() {
     ] {
         let mut n = 0;
         let extension = name.split_once('.').unwrap().1;
-        let result = parse(&ParseInput { name, extension, bytes }, &mut |_| {
-            n += 1;
-            ControlFlow::Break(())
-        });
+        let result =
+            parse(&ParseInput { name, extension, bytes, done: &Done::default() }, &mut |_| {
+                n += 1;
+                ControlFlow::Break(())
+            });
         assert_eq!((result, n), (Ok(()), 1), "{name}");
     }
 }

@@ -5,6 +5,7 @@
 //! scoring was tried and takes the cookie banner for the content of pages with short lines: hours, prices, staff.
 
 use html5ever::tokenizer::{Tag, TagKind};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::html::{self, Page, VOID, attribute, declared_charset};
@@ -18,7 +19,7 @@ const MAX_LINKS: usize = 5000;
 const MIN_MAIN_CHARS: usize = 80;
 
 /// What a page of a website says of itself. Addresses are as written: relative to `base` or the page's own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebPage {
     /// Its title without the site's name; empty if it has none.
     pub title: String,
@@ -33,7 +34,7 @@ pub struct WebPage {
 }
 
 /// Reads a page that was fetched; `None` if it is no text.
-pub fn read_web_page(bytes: &[u8]) -> Option<WebPage> {
+pub(crate) fn read_web_page(bytes: &[u8]) -> Option<WebPage> {
     let source = encoding::decode(bytes, declared_charset(bytes).as_deref()).ok()?;
     let read = read(&source);
     let mut hasher = Sha256::new();

@@ -49,6 +49,11 @@ impl<'a> Xml<'a> {
         Self { reader, depth: 0 }
     }
 
+    /// Bytes of the text that have been read.
+    pub(super) fn position(&self) -> usize {
+        usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX)
+    }
+
     /// The next thing that means something, `None` at the end.
     ///
     /// # Errors

@@ -33,10 +33,10 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
         Outcome::Read(pages) => pages,
         Outcome::Absent => glyphs::pages(input.bytes)?,
     };
-    read(pages, input.name, emit)
+    read(pages, input, emit)
 }
 
-fn read(pages: Pages, name: &str, emit: &mut Emit<'_>) -> Result<(), ParseError> {
+fn read(pages: Pages, input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let mut sheets = pages.sheets;
     if sheets.iter().all(|it| it.rows.is_empty()) {
         return Err(ParseError::new(
@@ -46,9 +46,12 @@ fn read(pages: Pages, name: &str, emit: &mut Emit<'_>) -> Result<(), ParseError>
     let style = Style::of(&sheets);
     edges::drop_running(&mut sheets, &style);
     let mut book = Book { style: &style, title: None, headings: Vec::new(), open: None };
-    let title = metadata::title(pages.title.as_deref(), first_heading(&sheets, &style), name);
+    let title = metadata::title(pages.title.as_deref(), first_heading(&sheets, &style), input.name);
     book.title = Some(title);
-    for sheet in sheets {
+    let n_sheets = sheets.len();
+    for (i, sheet) in sheets.into_iter().enumerate() {
+        // A page becomes a document when the next one is known.
+        input.done.note(i, n_sheets);
         let blocks = text::blocks(layout::parts(sheet.rows), sheet.height, &style);
         if book.turn(sheet.number, blocks, emit).is_break() {
             return Ok(());

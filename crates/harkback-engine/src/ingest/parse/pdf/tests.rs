@@ -7,7 +7,8 @@ use expect_test::expect_file;
 
 use super::page::Pages;
 use super::poppler::Outcome;
-use super::{glyphs, poppler, read};
+use super::{ParseInput, glyphs, poppler, read};
+use crate::ingest::parse::Done;
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -28,8 +29,12 @@ fn read_aloud(pages: Pages, name: &str) -> String {
         writeln!(out, "=== {} [{:?}]\n{}", it.title, it.place.unwrap(), it.text).unwrap();
         ControlFlow::Continue(())
     };
-    read(pages, name, &mut emit).unwrap();
+    read(pages, &named(name, &Done::default()), &mut emit).unwrap();
     out
+}
+
+fn named<'a>(name: &'a str, done: &'a Done) -> ParseInput<'a> {
+    ParseInput { name, extension: "pdf", bytes: &[], done }
 }
 
 macro_rules! golden {
@@ -137,6 +142,7 @@ fn pages_of_a_few_lines_keep_them() {
 #[test]
 fn a_pdf_of_pictures_asks_for_its_text() {
     let mut emit = |_| ControlFlow::Continue(());
-    let reason = read(with_poppler(&pdf(2, |_| Vec::new())), "scan.pdf", &mut emit).unwrap_err();
+    let pages = with_poppler(&pdf(2, |_| Vec::new()));
+    let reason = read(pages, &named("scan.pdf", &Done::default()), &mut emit).unwrap_err();
     assert!(reason.to_string().contains("recognise its text (OCR) first"));
 }
