@@ -42,6 +42,8 @@ pub struct Config {
     pub max_requests: usize,
     /// Connections that may be open at once; more are told to come back.
     pub max_connections: usize,
+    /// Those of them that may come from one address; half of them if this is not set.
+    pub max_connections_per_address: Option<usize>,
     /// Seconds until a request is given up. Uploads may take longer.
     pub timeout_seconds: u64,
     /// Where recordings are transcribed: the base of an OpenAI-compatible API, as `http://127.0.0.1:9000/v1`.
@@ -134,6 +136,7 @@ impl Default for Config {
             requests_per_second: NonZeroU32::new(5000).expect("5000 is not zero"),
             max_requests: 512,
             max_connections: 4096,
+            max_connections_per_address: None,
             timeout_seconds: 60,
             transcription_url: None,
             transcription_model: "whisper-1".to_owned(),
@@ -194,6 +197,9 @@ pub struct ConfigArgs {
     /// Connections that may be open at once [default: 4096]
     #[arg(long, value_name = "N", env = "HARKBACK_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,
+    /// Connections that may be open at once from one address [default: half of all]
+    #[arg(long, value_name = "N", env = "HARKBACK_MAX_CONNECTIONS_PER_ADDRESS")]
+    pub max_connections_per_address: Option<usize>,
     /// Seconds until a request is given up [default: 60]
     #[arg(long, value_name = "SECONDS", env = "HARKBACK_TIMEOUT_SECONDS")]
     pub timeout_seconds: Option<u64>,
@@ -263,6 +269,8 @@ impl Config {
         overlay(&mut config.requests_per_second, args.requests_per_second);
         overlay(&mut config.max_requests, args.max_requests);
         overlay(&mut config.max_connections, args.max_connections);
+        config.max_connections_per_address =
+            args.max_connections_per_address.or(config.max_connections_per_address);
         overlay(&mut config.timeout_seconds, args.timeout_seconds);
         config.transcription_url = args.transcription_url.or(config.transcription_url);
         overlay(&mut config.transcription_model, args.transcription_model);
@@ -270,6 +278,11 @@ impl Config {
         overlay(&mut config.log, args.log);
         config.public_url = args.public_url.or(config.public_url);
         config.checked()
+    }
+
+    /// How many connections may come from one address.
+    pub fn connections_per_address(&self) -> usize {
+        self.max_connections_per_address.unwrap_or_else(|| self.max_connections.div_ceil(2))
     }
 
     /// How long a request may take.
@@ -302,6 +315,9 @@ impl Config {
         }
         if self.max_connections == 0 {
             return refuse("max_connections", "at least 1");
+        }
+        if self.max_connections_per_address == Some(0) {
+            return refuse("max_connections_per_address", "at least 1");
         }
         if self.timeout_seconds == 0 {
             return refuse("timeout_seconds", "at least 1");

@@ -161,7 +161,8 @@ pub async fn sweep(app: AppState) {
     }
 }
 
-/// Drops uploads that no file was made of within a day, bytes that no upload stands for, and answers kept long enough.
+/// Drops uploads that no file was made of within a day, bytes that no upload stands for, answers kept long enough, and what
+/// the database's log still holds of deleted rows.
 ///
 /// # Errors
 /// If the database or the disk fails.
@@ -175,6 +176,9 @@ pub async fn sweep_once(app: &App) -> harkback_engine::Result<()> {
         if !key.ends_with(".part") && app.store.find_upload(&key).await?.is_none() {
             app.blobs.delete(&key).await?;
         }
+    }
+    if !app.store.fold_log().await? {
+        tracing::debug!("the database's log is in use, and folded the next time");
     }
     Ok(())
 }

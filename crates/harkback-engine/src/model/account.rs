@@ -1,6 +1,6 @@
 //! Accounts and their API keys.
 
-use super::{AccountId, Micros};
+use super::{AccountId, DeletionKind, Micros};
 
 /// A tenant.
 #[derive(Clone, Debug)]
@@ -54,6 +54,18 @@ pub struct KeptAnswer {
     pub status: u16,
     /// Body of the answer, JSON.
     pub body: Vec<u8>,
+    /// The record that the request was about, by the kind of its deletion and the id that callers know: the deletion of it
+    /// takes the answer.
+    pub subject: Option<(DeletionKind, String)>,
     /// When the request came.
     pub created_at: Micros,
+}
+
+/// What is kept under an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// The answer.
+    Answer(KeptAnswer),
+    /// Only that the key was used: the deletion of what the answer told of took the rest.
+    Erased,
 }

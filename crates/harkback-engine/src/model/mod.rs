@@ -12,7 +12,7 @@ mod recall;
 mod receipt;
 mod website;
 
-pub use account::{Account, ApiKey, KeptAnswer, OldSecret};
+pub use account::{Account, ApiKey, Kept, KeptAnswer, OldSecret};
 pub use conversation::{
     EndUser, Message, MessageFilter, MessagePlace, MetadataEntry, Role, Session, SessionDeletion,
 };

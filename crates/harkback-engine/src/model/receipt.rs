@@ -98,6 +98,8 @@ pub struct DeletedCounts {
     pub sessions: i64,
     /// Messages.
     pub messages: i64,
+    /// Answers kept under idempotency keys that told of what was deleted.
+    pub kept_answers: i64,
 }
 
 impl DeletedCounts {

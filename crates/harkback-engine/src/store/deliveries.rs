@@ -7,11 +7,12 @@ use sqlx::{QueryBuilder, Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::Store;
+use super::answers;
 use super::page::{Listing, PageKey, fetch_page};
 use crate::error::{Error, Result};
 use crate::model::{
-    AccountId, Cursor, Delivery, DeliveryState, IngestionStatus, MemoryId, Micros, Owned, Page,
-    PageRequest,
+    AccountId, Cursor, Delivery, DeliveryState, IngestionStatus, KeptAnswer, MemoryId, Micros,
+    Owned, Page, PageRequest,
 };
 
 /// The events of an ingestion, in the order in which they happen.
@@ -248,20 +249,31 @@ impl Store {
     }
 
     /// Puts a delivery back into the outbox, due now and with all its tries, whether it was delivered, dead or waiting.
-    /// False if there is none of that id.
+    /// Returns it as it is then; what `answer` makes of it is kept with it. `None` if there is none of that id.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn resend_delivery(&self, delivery_id: Uuid, now: Micros) -> Result<bool> {
-        let done = sqlx::query(
+    pub async fn resend_delivery(
+        &self,
+        delivery_id: Uuid,
+        now: Micros,
+        answer: impl FnOnce(&Delivery) -> Option<KeptAnswer> + Send,
+    ) -> Result<Option<Delivery>> {
+        let mut tx = self.begin().await?;
+        let due = sqlx::query(
             "UPDATE delivery SET state = 'pending', attempt = 0, next_at = $2, delivered_at = NULL
-             WHERE delivery_id = $1",
+             WHERE delivery_id = $1 RETURNING *",
         )
         .bind(delivery_id)
         .bind(now)
-        .execute(&self.writer)
+        .try_map(delivery)
+        .fetch_optional(&mut *tx)
         .await?;
-        Ok(done.rows_affected() > 0)
+        if let Some(answer) = due.as_ref().and_then(answer) {
+            answers::keep(&mut *tx, &answer).await?;
+        }
+        tx.commit().await?;
+        Ok(due)
     }
 }
 

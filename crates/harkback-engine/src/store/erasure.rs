@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::Store;
+use super::answers::{Deleted, erase_answers};
 use super::receipts::write_receipt;
 use crate::error::Result;
 use crate::model::{
@@ -37,12 +38,14 @@ impl Store {
             return self.owned(None, FOREIGN_MESSAGE, account_id, id).await;
         }
         receipt.counts.messages = 1;
+        let message = Deleted::Record(DeletionKind::Message, id);
+        receipt.counts.kept_answers = erase_answers(&mut tx, account_id, message).await?;
         write_receipt(&mut tx, &receipt).await?;
         tx.commit().await?;
         Ok(Owned::Mine(receipt))
     }
 
-    /// Soft-deletes a session: it and its messages are no longer listed. With [`Extent::Everything`] its messages,
+    /// Soft-deletes a session: it and its messages are no longer shown. With [`Extent::Everything`] its messages,
     /// its metadata and its end user's id are erased, also if it was deleted without them before.
     ///
     /// # Errors
@@ -68,6 +71,7 @@ impl Store {
         .await?;
         receipt.counts.sessions = done.rows_affected() as i64;
         let mut is_done = done.rows_affected() > 0;
+        receipt.counts.kept_answers = erase_answers_of_session(&mut tx, account_id, id).await?;
         if extent == Extent::Everything {
             is_done |= erase_session(&mut tx, account_id, id, &mut receipt.counts).await?;
         }
@@ -112,6 +116,8 @@ impl Store {
             drop(tx);
             return self.owned(None, FOREIGN_USER, account_id, id).await;
         }
+        let user = Deleted::Record(DeletionKind::User, id);
+        receipt.counts.kept_answers += erase_answers(&mut tx, account_id, user).await?;
         write_receipt(&mut tx, &receipt).await?;
         tx.commit().await?;
         Ok(Owned::Mine(receipt))
@@ -120,6 +126,17 @@ impl Store {
 
 const FOREIGN_MESSAGE: &str = "SELECT 1 FROM message WHERE id = $1 AND account_id <> $2 LIMIT 1";
 const FOREIGN_USER: &str = "SELECT 1 FROM end_user WHERE id = $1 AND account_id <> $2 LIMIT 1";
+
+/// Takes the answers that tell of a session and of its messages, which must still be there.
+async fn erase_answers_of_session(
+    tx: &mut SqliteConnection,
+    account_id: AccountId,
+    id: &str,
+) -> Result<i64> {
+    let session = Deleted::Record(DeletionKind::Session, id);
+    let n_of_messages = erase_answers(tx, account_id, Deleted::MessagesIn(id)).await?;
+    Ok(n_of_messages + erase_answers(tx, account_id, session).await?)
+}
 
 /// Erases what a deleted session says. False if that was nothing.
 async fn erase_session(
@@ -159,6 +176,7 @@ async fn erase_what_was_said_by(
     .fetch_all(&mut *tx)
     .await?;
     for session in &sessions {
+        receipt.counts.kept_answers += erase_answers_of_session(tx, account_id, session).await?;
         erase_session(tx, account_id, session, &mut receipt.counts).await?;
         sqlx::query(
             "UPDATE session SET deleted_at = COALESCE(deleted_at, $3), updated_at = $3
@@ -171,6 +189,8 @@ async fn erase_what_was_said_by(
         .await?;
     }
     // Those in sessions of nobody or of somebody else.
+    let theirs = Deleted::MessagesOf(user);
+    receipt.counts.kept_answers += erase_answers(tx, account_id, theirs).await?;
     let messages =
         sqlx::query("DELETE FROM message WHERE account_id = $1 AND customer_user_id = $2")
             .bind(account_id.0)

@@ -6,7 +6,7 @@ use sqlx::{QueryBuilder, Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::Store;
-use super::answers;
+use super::answers::{self, Deleted, erase_answers};
 use super::page::{Listing, PageKey, fetch_page};
 use super::receipts::{add_to_receipt, write_receipt};
 use super::samples::{outdate_samples, remove_sample};
@@ -296,6 +296,8 @@ impl Store {
         if receipt.counts.files == 0 {
             return Ok(None);
         }
+        let subject = Deleted::Record(DeletionKind::File, &file.id);
+        receipt.counts.kept_answers = erase_answers(&mut tx, file.account_id, subject).await?;
         write_receipt(&mut tx, &receipt).await?;
         tx.commit().await?;
         Ok(Some((receipt, unused)))

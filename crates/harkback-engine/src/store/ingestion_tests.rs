@@ -364,7 +364,8 @@ async fn deliveries_go_in_order_and_a_dead_one_lets_the_next_go() {
     assert_eq!(next[0].seq, 2);
     f.store.settle_delivery(next[0].delivery_id, 204, 6 * SECOND).await.unwrap();
     assert!(f.store.due_deliveries(99 * SECOND, 10).await.unwrap().is_empty());
-    assert!(f.store.resend_delivery(due[0].delivery_id, 7 * SECOND).await.unwrap());
+    let resent = f.store.resend_delivery(due[0].delivery_id, 7 * SECOND, |_| None).await.unwrap();
+    assert_eq!(resent.unwrap().attempt, 0);
     assert_eq!(f.store.due_deliveries(7 * SECOND, 10).await.unwrap().len(), 1);
 }
 

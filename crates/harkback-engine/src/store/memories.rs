@@ -5,6 +5,7 @@ use sqlx::{QueryBuilder, Row};
 use uuid::Uuid;
 
 use super::Store;
+use super::answers::{Deleted, erase_answers};
 use super::page::{Listing, PageKey, fetch_page};
 use super::receipts::write_receipt;
 use super::versions::count_passages;
@@ -219,11 +220,14 @@ impl Store {
             *n = done.rows_affected() as i64;
         }
         [counts.samples, counts.jobs, counts.deliveries, ..] = deleted;
+        let subject_id = memory_id.0.to_string();
+        let memory = Deleted::Record(DeletionKind::Memory, &subject_id);
+        counts.kept_answers = erase_answers(&mut tx, record.account_id, memory).await?;
         let receipt = Receipt {
             account_id: record.account_id,
             receipt_id,
             kind: DeletionKind::Memory,
-            subject_id: memory_id.0.to_string(),
+            subject_id,
             memories: vec![MemoryRevision { memory_id, rev }],
             counts,
             created_at: now,

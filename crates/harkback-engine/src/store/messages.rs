@@ -69,12 +69,13 @@ impl Store {
         Ok(Owned::Mine(MessagePlace::Stored(message)))
     }
 
-    /// The message of that id.
+    /// The message of that id, unless its session is deleted.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn message(&self, account_id: AccountId, id: &str) -> Result<Owned<Message>> {
-        let found = sqlx::query("SELECT * FROM message WHERE account_id = $1 AND id = $2")
+        let sql = format!("SELECT * FROM message m WHERE account_id = $1 AND id = $2{SHOWN}");
+        let found = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(account_id.0)
             .bind(id)
             .try_map(message)
@@ -112,6 +113,10 @@ impl Store {
 const FOREIGN: &str = "SELECT 1 FROM message WHERE id = $1 AND account_id <> $2 LIMIT 1";
 const FOREIGN_SESSION: &str = "SELECT 1 FROM session WHERE id = $1 AND account_id <> $2 LIMIT 1";
 
+/// Of a message `m`: its session is not deleted.
+const SHOWN: &str = " AND NOT EXISTS (SELECT 1 FROM session s WHERE s.account_id = m.account_id AND s.id = m.session_id
+                                      AND s.deleted_at IS NOT NULL)";
+
 fn select_messages(
     columns: &str,
     account_id: AccountId,
@@ -129,10 +134,7 @@ fn select_messages(
             sql.push(condition).push_bind(value);
         }
     }
-    sql.push(
-        " AND NOT EXISTS (SELECT 1 FROM session s WHERE s.account_id = m.account_id AND s.id = m.session_id
-                          AND s.deleted_at IS NOT NULL)",
-    );
+    sql.push(SHOWN);
     sql
 }
 

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, Sqlite, SqlitePool, Transaction};
 
 use crate::error::{Error, Result};
 use crate::model::{AccountId, Owned};
@@ -45,6 +45,9 @@ pub(crate) use passages::{
 };
 pub use samples::{FailedSample, SampleCounts, StagedVersion};
 pub(crate) use verify::{Inspection, StoredPassage, StoredUpload, is_malformed};
+
+/// How long a statement waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The database of a data directory.
 #[derive(Clone, Debug)]
@@ -65,7 +68,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(30))
+            .busy_timeout(BUSY_TIMEOUT)
             // What was deleted is overwritten, not merely forgotten.
             .pragma("secure_delete", "ON")
             .pragma("cache_size", "-65536")
@@ -109,9 +112,28 @@ impl Store {
         Ok(if elsewhere.is_some() { Owned::Foreign } else { Owned::Absent })
     }
 
-    /// Closes all connections, so that the WAL is folded into the database file.
+    /// Copies what the write-ahead log holds into the database file and empties the log, so that neither holds what was
+    /// deleted. False if a reader was in the way.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn fold_log(&self) -> Result<bool> {
+        let mut writer = self.writer.acquire().await?;
+        // Who writes must not wait for a reader that takes long.
+        sqlx::query("PRAGMA busy_timeout = 0").execute(&mut *writer).await?;
+        let is_busy = sqlx::query_scalar::<_, i64>("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut *writer)
+            .await;
+        let patience = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
+        sqlx::query(AssertSqlSafe(patience)).execute(&mut *writer).await?;
+        Ok(is_busy? == 0)
+    }
+
+    /// Closes all connections, so that the write-ahead log is folded into the database file.
     pub async fn close(&self) {
         self.reader.close().await;
+        // A reader that closes late would leave it to nobody. What fails here is done at the next start.
+        _ = self.fold_log().await;
         self.writer.close().await;
     }
 }
@@ -123,6 +145,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "websites", include_str!("migrations/0003_websites.sql")),
     (4, "receipts and reuse", include_str!("migrations/0004_receipts_and_reuse.sql")),
     (5, "idempotency and rotation", include_str!("migrations/0005_idempotency_and_rotation.sql")),
+    (
+        6,
+        "kept answers go with their subject",
+        include_str!("migrations/0006_kept_answers_go_with_their_subject.sql"),
+    ),
 ];
 
 fn migrator() -> Migrator {

@@ -207,6 +207,18 @@ const CHECKS: &[&str] = &[
     "SELECT 'message ' || id || ' is of no session of its account: ' || session_id FROM message m
      WHERE session_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM session s WHERE s.account_id = m.account_id
                                                   AND s.id = m.session_id)",
+    "SELECT 'a kept answer tells of ' || subject_kind || ' ' || subject_id || ', which is deleted' FROM kept_answer k
+     WHERE status < 300 AND CASE subject_kind
+         WHEN 'message' THEN NOT EXISTS (
+             SELECT 1 FROM message m WHERE m.account_id = k.account_id AND m.id = k.subject_id AND NOT EXISTS (
+                 SELECT 1 FROM session s WHERE s.account_id = m.account_id AND s.id = m.session_id AND s.deleted_at IS NOT NULL))
+         WHEN 'user' THEN NOT EXISTS (SELECT 1 FROM end_user u WHERE u.account_id = k.account_id AND u.id = k.subject_id)
+         WHEN 'session' THEN NOT EXISTS (
+             SELECT 1 FROM session s WHERE s.account_id = k.account_id AND s.id = k.subject_id AND s.deleted_at IS NULL)
+         WHEN 'file' THEN NOT EXISTS (SELECT 1 FROM file f WHERE f.account_id = k.account_id AND f.id = k.subject_id)
+         WHEN 'memory' THEN NOT EXISTS (
+             SELECT 1 FROM memory m WHERE m.account_id = k.account_id AND m.memory_id = unhex(replace(k.subject_id, '-', '')))
+         ELSE subject_kind IS NOT NULL END",
     "SELECT 'page ' || id || ' is of no website of its account' FROM file p
      WHERE parent_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM file f WHERE f.account_id = p.account_id
                                                  AND f.file_id = p.parent_id)",

@@ -77,6 +77,15 @@ async fn every_contradiction_between_rows_is_said() {
              SELECT account_id, 'm', 's', 'user', '', 1, 1 FROM account",
             "message m is of no session of its account: s",
         ),
+        (
+            "INSERT INTO kept_answer SELECT account_id, 'k', x'01', 201, x'00', 1, 'message', 'm' FROM account",
+            "a kept answer tells of message m, which is deleted",
+        ),
+        (
+            "INSERT INTO kept_answer SELECT account_id, 'k', x'01', 201, x'00', 1, 'memory',
+                                            '00000000-0000-0000-0000-000000000009' FROM account",
+            "a kept answer tells of memory 00000000-0000-0000-0000-000000000009, which is deleted",
+        ),
         ("UPDATE sample SET n_passages = 9", "says 9 passages, "),
         ("UPDATE sample SET n_sentences = 9", ", 9 sentences, "),
         ("UPDATE sample SET n_tokens = 99", ", 99 tokens; its rows 1, "),

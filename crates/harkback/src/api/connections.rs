@@ -1,5 +1,6 @@
 //! How are connections taken, and when are they closed? A peer that is slow to send its request or to take its answer
-//! loses its connection; beyond the most that may be open, a connection is told to come back.
+//! loses its connection; beyond the most that may be open, of all peers or of
+//! one, a connection is told to come back.
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::peers::Peers;
 use super::router;
 use crate::app::AppState;
 use crate::telemetry;
@@ -41,7 +43,8 @@ const MAX_REFUSALS: usize = 256;
 /// How long a refused connection may take to read why.
 const REFUSAL_WAIT: Duration = Duration::from_secs(1);
 
-const REFUSAL: &str = "{\"error\":\"Too many connections\",\"status\":\"unavailable\",\"message\":\"Too many connections\"}";
+const TOO_MANY: &str = "Too many connections";
+const TOO_MANY_OF_PEER: &str = "Too many connections from this address";
 
 /// Listens on an address.
 ///
@@ -67,21 +70,26 @@ pub async fn serve(app: &AppState, mut listener: TcpListener) -> io::Result<()> 
     let http = http(app.config.patience.head);
     let open = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(app.config.max_connections));
+    let peers = Peers::new(app.config.connections_per_address());
     let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
     let cut = CancellationToken::new();
     loop {
-        let tcp = tokio::select! {
-            (tcp, _) = Listener::accept(&mut listener) => tcp,
+        let (tcp, address) = tokio::select! {
+            taken = Listener::accept(&mut listener) => taken,
             () = app.ending.cancelled() => break,
         };
-        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
-            if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {
-                app.spawn(async move {
-                    _ = timeout(REFUSAL_WAIT, refuse(tcp)).await;
-                    drop(place);
-                });
+        let place = match (peers.take(address.ip()), Arc::clone(&room).try_acquire_owned()) {
+            (Some(of_peer), Ok(of_all)) => (of_peer, of_all),
+            (of_peer, _) => {
+                let why = if of_peer.is_none() { TOO_MANY_OF_PEER } else { TOO_MANY };
+                if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {
+                    app.spawn(async move {
+                        _ = timeout(REFUSAL_WAIT, refuse(tcp, why)).await;
+                        drop(place);
+                    });
+                }
+                continue;
             }
-            continue;
         };
         let stream = Box::pin(patient(tcp, app.config.patience.write));
         let connection = open.watch(http.serve_connection(TokioIo::new(stream), api.clone()));
@@ -141,11 +149,12 @@ fn patient(tcp: TcpStream, write: Duration) -> TimeoutStream<TcpStream> {
 }
 
 /// Answers before the request is read, then reads what is on its way, so that the answer is not lost by a reset.
-async fn refuse(mut tcp: TcpStream) -> io::Result<()> {
+async fn refuse(mut tcp: TcpStream, why: &str) -> io::Result<()> {
+    let body = format!("{{\"error\":\"{why}\",\"status\":\"unavailable\",\"message\":\"{why}\"}}");
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-         retry-after: 1\r\nconnection: close\r\n\r\n{REFUSAL}",
-        REFUSAL.len()
+         retry-after: 1\r\nconnection: close\r\n\r\n{body}",
+        body.len()
     );
     tcp.write_all(answer.as_bytes()).await?;
     tcp.shutdown().await?;

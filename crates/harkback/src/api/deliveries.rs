@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use harkback_engine::model::{Delivery, DeliveryState};
+use axum::http::StatusCode;
+use harkback_engine::model::{DeletionKind, Delivery, DeliveryState};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -12,6 +13,7 @@ use super::auth::Caller;
 use super::envelope::{Success, Time, success};
 use super::error::{ApiError, Errors, Noun, Verb, internal};
 use super::extract::{IgnoredBody, Params, PathId};
+use super::idempotency::Keyed;
 use super::memories::find_memory;
 use super::page::{List, PageParams, PageTokens};
 use crate::app::{App, AppState};
@@ -148,13 +150,19 @@ pub async fn get_delivery(
 pub async fn redeliver(
     State(app): State<AppState>,
     caller: Caller,
+    keyed: Keyed,
     id: PathId,
     _: IgnoredBody,
 ) -> Result<Json<Success<DeliveryBody>>, ApiError> {
     let found = find_delivery(&app, &caller, id, Verb::Update).await?;
-    app.store.resend_delivery(found.delivery_id, app.now()).await?;
-    let due = app.store.delivery(caller.account_id, found.delivery_id).await?;
-    Ok(success(DeliveryBody::of(Noun::Delivery.mine(due, Verb::Update)?)?))
+    // Deliveries go with their memory.
+    keyed.about(DeletionKind::Memory, &found.memory_id.0.to_string());
+    let kept = |it: &Delivery| {
+        let body = DeliveryBody::of(it.clone()).ok()?;
+        keyed.keep(&(StatusCode::OK, success(body)))
+    };
+    let due = app.store.resend_delivery(found.delivery_id, app.now(), kept).await?;
+    Ok(success(DeliveryBody::of(due.ok_or_else(|| Noun::Delivery.not_found())?)?))
 }
 
 async fn find_delivery(

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use harkback_engine::model::{FileId, FileRecord, FileType, NewFile};
+use harkback_engine::model::{DeletionKind, FileId, FileRecord, FileType, NewFile};
 use harkback_engine::{FilePatch, NewContent};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -155,6 +155,7 @@ pub async fn create_file(
     fields: Fields,
 ) -> Result<Created<FileBody>, ApiError> {
     let file = new_file(&app, &fields)?;
+    keyed.about(DeletionKind::File, &file.id);
     let kept = |it: &FileRecord| keyed.keep(&created(FileBody::from(it)));
     let made = app.store.create_file(caller.account_id, &file, app.now(), kept).await;
     let record = made.map_err(|error| Noun::File.creation_failed(error))?;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Request};
@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use harkback_engine::model::{AccountId, KeptAnswer, Micros};
+use harkback_engine::model::{AccountId, DeletionKind, Kept, KeptAnswer, Micros};
 use http_body_util::BodyExt;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -50,11 +50,20 @@ struct Place {
     key: String,
     fingerprint: Vec<u8>,
     now: Micros,
+    subject: OnceLock<(DeletionKind, String)>,
     /// Whether the handler had the answer stored together with what it made.
     is_stored: AtomicBool,
 }
 
 impl Keyed {
+    /// Says which record the request is about, by the id that callers know: the deletion of the record takes the answer.
+    /// To be said before [`keep`](Self::keep), and before anything can fail that the answer tells.
+    pub fn about(&self, kind: DeletionKind, id: &str) {
+        if let Some(place) = &self.0 {
+            place.subject.get_or_init(|| (kind, id.to_owned()));
+        }
+    }
+
     /// The answer to be stored in the transaction of what the request makes, if it has a key.
     pub fn keep<T: Serialize>(&self, (status, body): &Created<T>) -> Option<KeptAnswer> {
         let place = self.0.as_ref()?;
@@ -72,6 +81,7 @@ impl Place {
             fingerprint: self.fingerprint.clone(),
             status: status.as_u16(),
             body,
+            subject: self.subject.get().cloned(),
             created_at: self.now,
         }
     }
@@ -88,7 +98,7 @@ impl<S: Sync> FromRequestParts<S> for Keyed {
 /// The answer that is kept under the request's key, or that of the request itself.
 ///
 /// # Errors
-/// 400 if the key cannot be one or was another request's, 409 while its first request is under way.
+/// 400 if the key cannot be one, was another request's, or was of something that is deleted now; 409 while its first request is under way.
 pub(super) async fn answer_once(
     app: &AppState,
     caller: &Caller,
@@ -102,15 +112,26 @@ pub(super) async fn answer_once(
         return Err(conflict("A request with this Idempotency-Key is under way"));
     };
     let now = app.now();
-    if let Some(kept) = app.store.kept_answer(caller.account_id, &key, now - KEPT).await? {
-        return if kept.fingerprint == fingerprint {
-            replay(kept)
-        } else {
-            Err(bad_request("Idempotency-Key was used before with another request"))
-        };
+    match app.store.kept_answer(caller.account_id, &key, now - KEPT).await? {
+        None => {}
+        Some(Kept::Answer(kept)) if kept.fingerprint == fingerprint => return replay(kept),
+        Some(Kept::Answer(_)) => {
+            return Err(bad_request("Idempotency-Key was used before with another request"));
+        }
+        Some(Kept::Erased) => {
+            return Err(bad_request(
+                "Idempotency-Key was used before, for something that is deleted now",
+            ));
+        }
     }
-    let is_stored = AtomicBool::new(false);
-    let place = Arc::new(Place { account_id: caller.account_id, key, fingerprint, now, is_stored });
+    let place = Arc::new(Place {
+        account_id: caller.account_id,
+        key,
+        fingerprint,
+        now,
+        subject: OnceLock::new(),
+        is_stored: AtomicBool::new(false),
+    });
     parts.extensions.insert(Keyed(Some(Arc::clone(&place))));
     let request = Request::from_parts(parts, Body::from(body));
     let (sender, answered) = oneshot::channel();

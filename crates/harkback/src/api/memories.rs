@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use harkback_engine::model::{
-    Ingestion, IngestionStatus, MemoryId, MemoryKind, MemoryRecord, Micros, Ontology, WorkBytes,
+    DeletionKind, Ingestion, IngestionStatus, MemoryId, MemoryKind, MemoryRecord, Micros, Ontology,
+    WorkBytes,
 };
 use harkback_engine::{MemoryPatch, SampleCounts};
 use serde::Serialize;
@@ -196,6 +197,7 @@ pub async fn create_memory(
 ) -> Result<Created<MemoryBody>, ApiError> {
     let record = record(&app, &caller, &fields)?;
     let answer = created(MemoryBody::from(&record));
+    keyed.about(DeletionKind::Memory, &record.memory_id.0.to_string());
     app.store.create_memory(&record, keyed.keep(&answer).as_ref()).await?;
     Ok(answer)
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use harkback_engine::model::{self, MessageFilter, MessagePlace, Role};
+use harkback_engine::model::{self, DeletionKind, MessageFilter, MessagePlace, Role};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -152,6 +152,7 @@ pub async fn create_message(
         created_at: now,
         updated_at: now,
     };
+    keyed.about(DeletionKind::Message, &message.id);
     let kept = |it: &model::Message| keyed.keep(&created(Message::from(it.clone())));
     let place = app.store.create_message(&message, kept).await;
     let place = place.map_err(|e| Noun::Message.creation_failed(e))?;
@@ -162,6 +163,8 @@ pub async fn create_message(
 }
 
 /// Get a message
+///
+/// That of a deleted session is not found.
 #[utoipa::path(
     get,
     path = "/messages/get/{id}",

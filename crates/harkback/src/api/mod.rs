@@ -17,6 +17,7 @@ pub mod memory;
 pub mod messages;
 mod openapi;
 pub mod page;
+mod peers;
 pub(crate) mod queue;
 pub mod receipts;
 pub mod samples;

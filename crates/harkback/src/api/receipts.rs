@@ -85,6 +85,8 @@ pub struct CountsBody {
     users: i64,
     sessions: i64,
     messages: i64,
+    /// Answers kept under idempotency keys that told of it.
+    kept_answers: i64,
 }
 
 /// A page of receipts.
@@ -170,6 +172,7 @@ impl From<DeletedCounts> for CountsBody {
             users: it.users,
             sessions: it.sessions,
             messages: it.messages,
+            kept_answers: it.kept_answers,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use harkback_engine::model::{self, MetadataEntry, SessionDeletion};
+use harkback_engine::model::{self, DeletionKind, MetadataEntry, SessionDeletion};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -134,6 +134,7 @@ pub async fn create_session(
         ended_at: None,
         deleted_at: None,
     };
+    keyed.about(DeletionKind::Session, &session.id);
     let answer = created(Session::from(session.clone()));
     let kept = keyed.keep(&answer);
     let made = app.store.create_session(&session, kept.as_ref()).await;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use harkback_engine::model::EndUser;
+use harkback_engine::model::{DeletionKind, EndUser};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -126,6 +126,7 @@ pub async fn create_user(
         created_at: now,
         updated_at: now,
     };
+    keyed.about(DeletionKind::User, &user.id);
     let answer = created(User::from(user.clone()));
     let kept = keyed.keep(&answer);
     let made = app.store.create_user(&user, kept.as_ref()).await;

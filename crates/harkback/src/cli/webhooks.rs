@@ -135,7 +135,7 @@ async fn list(store: &Store, memory: Option<MemoryId>, printer: &Printer) -> Out
 }
 
 async fn redeliver(store: &Store, delivery: Uuid, printer: &Printer) -> Outcome {
-    if !store.resend_delivery(delivery, Clock::System.now()).await? {
+    if store.resend_delivery(delivery, Clock::System.now(), |_| None).await?.is_none() {
         return Err(format!(
             "there is no delivery `{delivery}`; see `harkback webhooks list` (those of a deleted memory are gone)"
         )

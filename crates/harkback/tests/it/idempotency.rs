@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, header};
 use harkback_engine::Models;
+use harkback_engine::model::{AccountId, Kept};
 use serde_json::{Value, json};
 
 use crate::app::{Client, Reply, TestApp};
@@ -16,7 +17,7 @@ use crate::openapi::{document, operations};
 
 const DAY: i64 = 24 * 3600 * 1_000_000;
 
-async fn post(client: &Client, path: &str, key: &str, body: &Value) -> Reply {
+pub(crate) async fn post(client: &Client, path: &str, key: &str, body: &Value) -> Reply {
     let request = Request::post(path)
         .header(header::CONTENT_TYPE, "application/json")
         .header("Idempotency-Key", key)
@@ -24,7 +25,7 @@ async fn post(client: &Client, path: &str, key: &str, body: &Value) -> Reply {
     client.request(request.unwrap()).await
 }
 
-fn is_replay(reply: &Reply) -> bool {
+pub(crate) fn is_replay(reply: &Reply) -> bool {
     reply.headers.get("idempotent-replayed").is_some_and(|it| it == "true")
 }
 
@@ -49,6 +50,7 @@ async fn bodies(app: &TestApp) -> Vec<(&'static str, Value)> {
 async fn every_post_is_carried_out_once() {
     let app = TestApp::new().await;
     let bodies = bodies(&app).await;
+    let account = app.alice.post("/sessions/create", json!({})).await.data(201).text("userID");
     for (path, method, operation) in operations(&document()) {
         if method != "post" || path.contains('{') {
             continue;
@@ -66,6 +68,16 @@ async fn every_post_is_carried_out_once() {
         assert!(is_replay(&second), "{path}");
         assert_eq!((second.status, &second.body), (first.status, &first.body), "{path}");
         assert_eq!(second.headers[header::CONTENT_TYPE], first.headers[header::CONTENT_TYPE]);
+        let account = AccountId(account.parse().unwrap());
+        let Some(Kept::Answer(kept)) = app.app.store.kept_answer(account, &key, 0).await.unwrap()
+        else {
+            panic!("{path} keeps no answer");
+        };
+        assert_eq!(
+            kept.subject.is_some(),
+            path.ends_with("/create"),
+            "{path}: `Keyed::about` says whose deletion takes an answer that holds what the caller sent"
+        );
         let free = post(&app.alice, &path, "another key", body).await;
         assert!(!is_replay(&free), "{path}");
         // The one key must not serve two routes.
@@ -203,7 +215,7 @@ async fn answers_are_kept_for_a_day_and_over_a_restart() {
     assert_ne!(fresh.expect(201)["data"]["id"], first["data"]["id"]);
     app.app.clock.set(now + 3 * DAY);
     harkback::worker::sweep_once(&app.app).await.unwrap();
-    let account = harkback_engine::model::AccountId(account.parse().unwrap());
+    let account = AccountId(account.parse().unwrap());
     assert_eq!(app.app.store.kept_answer(account, "k", 0).await.unwrap(), None, "swept");
 }
 

@@ -19,6 +19,7 @@ mod files;
 mod fixtures;
 mod idempotency;
 mod isolation;
+mod kept_answers;
 mod load;
 mod memories;
 mod memory;

@@ -1,5 +1,7 @@
 //! What deletions take, what they leave, and what their receipts say.
 
+use std::time::Duration;
+
 use harkback_engine::{Embedder, Models};
 use serde_json::{Value, json};
 
@@ -15,7 +17,7 @@ async fn app() -> TestApp {
 }
 
 /// The receipt that the answer of a deletion names.
-async fn receipt(client: &Client, reply: &Reply) -> Value {
+pub(crate) async fn receipt(client: &Client, reply: &Reply) -> Value {
     reply.expect(200);
     let id = reply.headers["x-receipt-id"].to_str().unwrap();
     let receipt = client.get(&format!("/receipts/get/{id}")).await.data(200);
@@ -131,14 +133,13 @@ async fn a_session_is_hidden_or_wiped() {
     let hidden = anna.delete("/sessions/delete/s1").await;
     hidden.says("Session deleted successfully");
     assert_eq!(counts(&receipt(anna, &hidden).await), "entities null, relations null, sessions 1");
-    assert!(is_there(anna, "m1").await, "hidden, not erased");
+    anna.get("/messages/get/m1").await.expect_error(400, "Message not found");
     let again = "/sessions/delete/s1";
     anna.delete(again).await.expect_error(400, "Session already deleted");
 
     let wiped = anna.delete("/sessions/delete/s1?wipe=true").await;
     wiped.says("Session deleted successfully");
     assert_eq!(counts(&receipt(anna, &wiped).await), "entities null, messages 1, relations null");
-    assert!(!is_there(anna, "m1").await);
     anna.delete("/sessions/delete/s1?wipe=true").await.expect_error(400, "Session already deleted");
     anna.delete("/sessions/delete/s2?wipe=maybe")
         .await
@@ -206,11 +207,22 @@ async fn what_was_deleted_is_not_on_the_disk() {
     assert!(files_with(&app, SECRET) > 0);
     anna.delete(&format!("/files/delete/{file}")).await.expect(200);
     anna.delete("/messages/delete/m").await.expect(200);
-    app.app.shutdown().await;
-    assert_eq!(files_with(&app, SECRET), 0);
+    swept_until_gone(&app, SECRET).await;
 }
 
-fn files_with(app: &TestApp, text: &str) -> usize {
+/// The sweep of a running server takes what the database's log still holds, as soon as no reader is in the way.
+pub(crate) async fn swept_until_gone(app: &TestApp, text: &str) {
+    for _ in 0..100 {
+        harkback::worker::sweep_once(&app.app).await.unwrap();
+        if files_with(app, text) == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("`{text}` is still on the disk");
+}
+
+pub(crate) fn files_with(app: &TestApp, text: &str) -> usize {
     let data = &app.app.config.data;
     let mut dirs = vec![data.clone()];
     let mut n = 0;

@@ -151,6 +151,7 @@ async fn who_does_not_take_an_answer_loses_the_connection() {
 async fn beyond_the_most_connections_one_is_told_to_come_back() {
     let (app, address) = impatient(|it| {
         it.max_connections = 5;
+        it.max_connections_per_address = Some(6);
         it.patience.head = Duration::from_secs(600);
     })
     .await;
@@ -170,6 +171,54 @@ async fn beyond_the_most_connections_one_is_told_to_come_back() {
     drop(idle.pop());
     let answered = async {
         while !ask(address, &key).await.starts_with("HTTP/1.1 200") {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(GIVE_UP, answered).await.expect("a place is free again");
+    app.app.shutdown().await;
+}
+
+/// A connection from another address of this machine.
+#[cfg(target_os = "linux")]
+async fn connected_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_address_cannot_take_all_connections() {
+    const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let (app, address) = impatient(|it| {
+        it.max_connections = 20;
+        it.patience.head = Duration::from_secs(600);
+    })
+    .await;
+    let greedy = [127, 0, 0, 2];
+    let mut held = Vec::new();
+    for _ in 0..10 {
+        held.push(connected_from(greedy, address).await);
+    }
+    let mut more = connected_from(greedy, address).await;
+    more.write_all(REQUEST).await.unwrap();
+    let refused = until_closed(more, None).await;
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    assert!(refused.contains("Too many connections from this address"), "{refused}");
+    for _ in 0..3 {
+        let mut other = connected_from([127, 0, 0, 3], address).await;
+        other.write_all(REQUEST).await.unwrap();
+        let answer = until_closed(other, None).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    drop(held.pop());
+    let answered = async {
+        loop {
+            let mut again = connected_from(greedy, address).await;
+            _ = again.write_all(REQUEST).await;
+            if until_closed(again, None).await.starts_with("HTTP/1.1 200") {
+                return;
+            }
             sleep(Duration::from_millis(10)).await;
         }
     };

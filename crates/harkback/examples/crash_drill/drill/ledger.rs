@@ -30,6 +30,8 @@ pub(super) enum State {
 struct Item {
     state: State,
     words: String,
+    /// Of a message: the session it belongs to, which hides it when it is deleted.
+    session: Option<String>,
     /// Of a file: whether the memory holds it.
     in_memory: State,
     /// Somebody is doing something with it now.
@@ -66,11 +68,17 @@ impl Ledger {
         let item = Item {
             state: State::InDoubt,
             words: words.to_owned(),
+            session: None,
             in_memory: State::Absent,
             is_busy: true,
             is_new: true,
         };
         self.items.insert((kind, id.to_owned()), item);
+    }
+
+    /// A message that was begun belongs to a session.
+    pub(super) fn put_into_session(&mut self, message: &str, session: &str) {
+        self.item(Kind::Message, message).session = Some(session.to_owned());
     }
 
     /// Before something is done with a record that is there: its id, chosen at random.
@@ -142,7 +150,17 @@ impl Ledger {
         seen: State,
         data: &Value,
     ) -> Result<(), String> {
+        // Sessions are looked up before messages, so what becomes of one is known.
+        let session = self.item(kind, id).session.clone();
+        let is_hidden =
+            session.is_some_and(|it| self.item(Kind::Session, &it).state == State::Absent);
         let item = self.item(kind, id);
+        if is_hidden && item.state == State::Present && seen == State::Absent {
+            return Ok(());
+        }
+        if is_hidden && seen == State::Present {
+            return Err(format!("{kind:?} {id} is shown, its session is deleted"));
+        }
         if item.state == State::InDoubt {
             item.state = seen;
             if seen == State::Absent {

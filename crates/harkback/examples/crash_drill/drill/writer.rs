@@ -161,6 +161,9 @@ impl Writer<'_> {
         body: &Value,
     ) -> Result<bool, String> {
         locked(self.ledger).begin(kind, id, words);
+        if let Some(session) = body["sessionID"].as_str() {
+            locked(self.ledger).put_into_session(id, session);
+        }
         let made = self.client.post(&format!("/{}/create", kind.plural()), body).await?;
         if self.ok(201, made)?.is_none() {
             return Ok(false);
