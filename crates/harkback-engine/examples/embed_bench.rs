@@ -32,16 +32,9 @@ fn main() {
         report("query during ingestion", || query(&embedder), 100);
     });
     let reranker = models.reranker.expect("the reranker is there");
-    report(
-        "rerank 1 sentence",
-        || drop(reranker.score(QUESTIONS[0], &["The lighthouse was built in 1887."])),
-        100,
-    );
-    report(
-        "rerank 8 sentences",
-        || drop(reranker.score(QUESTIONS[0], &["The lighthouse was built in 1887."; 8])),
-        30,
-    );
+    let pairs = vec![(QUESTIONS[0].into(), "The lighthouse was built in 1887.".into()); 8];
+    report("rerank 1 sentence", || drop(reranker.score(&pairs[..1])), 100);
+    report("rerank 8 sentences", || drop(reranker.score(&pairs)), 30);
 }
 
 fn passage(seed: usize) -> String {

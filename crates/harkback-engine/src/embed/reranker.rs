@@ -12,7 +12,7 @@ use super::manifest::ModelManifest;
 use super::transformer::Transformer;
 use crate::error::{Error, Result};
 
-/// Scores texts against a question. Cheap to clone; may be called from any thread and blocks it.
+/// Scores texts against questions. Cheap to clone; may be called from any thread and blocks it.
 #[derive(Clone)]
 pub struct Reranker {
     cross_encoder: Arc<CrossEncoder>,
@@ -45,16 +45,16 @@ impl Reranker {
         &self.cross_encoder.id
     }
 
-    /// How well each text answers the question, 0 to 1, in the order of the texts, computed on all cores. Of a
+    /// How well each text answers the question before it, 0 to 1, in the order of the pairs, computed on all cores. Of a
     /// question no more than half the model's window is read, of a text what fits beside it.
     ///
     /// # Errors
     /// If the model cannot be run.
-    pub fn score(&self, question: &str, texts: &[&str]) -> Result<Vec<f32>> {
+    pub fn score(&self, pairs: &[(String, String)]) -> Result<Vec<f32>> {
         let CrossEncoder { transformer, cores, .. } = &*self.cross_encoder;
         let room = transformer.room(3);
-        let question = transformer.first_tokens(question, room / 2)?;
-        cores.map(texts, |text, threads| {
+        cores.map(pairs, |(question, text), threads| {
+            let question = transformer.first_tokens(question, room / 2)?;
             let text = transformer.first_tokens(text, room - question.len())?;
             let logits: NdTensor<f32, 2> = transformer.run_pair(&question, &text, threads)?;
             let logit = logits

@@ -22,7 +22,7 @@ use crate::retrieve::{
 use crate::store::{PassageKey, PassageText, Store};
 
 pub(crate) use deadline::Deadline;
-use deadline::Pace;
+use deadline::{Pace, Size};
 use reader::{Spoken, speak};
 
 /// Passages behind a context, an answer and facts, whatever number of them the caller wants to see.
@@ -46,11 +46,39 @@ pub(crate) async fn recall(
     deadline: Deadline,
 ) -> Result<Recall> {
     let mut timings = Timings::default();
+    let vector = embed(models, &snapshot, request, deadline, &mut timings).await?;
+    let mut recall = answer(store, models, snapshot, record, request, vector, deadline).await?;
+    timings.0.append(&mut recall.timings);
+    Ok(Recall { timings: timings.0, ..recall })
+}
+
+/// As [`recall`] without a deadline, by a vector that is there already.
+pub(crate) async fn recall_near(
+    store: &Store,
+    models: &Models,
+    snapshot: Arc<Snapshot>,
+    record: &MemoryRecord,
+    request: &RecallRequest,
+    vector: Vec<f32>,
+) -> Result<Recall> {
+    let (vector, deadline) = (Vector::Of(vector), Deadline::after(None));
+    answer(store, models, snapshot, record, request, vector, deadline).await
+}
+
+async fn answer(
+    store: &Store,
+    models: &Models,
+    snapshot: Arc<Snapshot>,
+    record: &MemoryRecord,
+    request: &RecallRequest,
+    vector: Vector,
+    deadline: Deadline,
+) -> Result<Recall> {
+    let mut timings = Timings::default();
     let embedder = models.embedder.as_ref().map(|it| it.id().to_owned());
     if snapshot.n_passages() == 0 {
         return Ok(Recall { embedder, ..Recall::default() });
     }
-    let vector = embed(models, &snapshot, request, deadline, &mut timings).await?;
     let mut is_partial = matches!(vector, Vector::TooLate);
     let found = search(Arc::clone(&snapshot), record.kind, request, vector, &mut timings).await?;
     let fetching = fetch(store, &snapshot, record, found.ranked);
@@ -117,14 +145,15 @@ async fn embed(
         return Ok(Vector::None);
     };
     let reserve = reserve(snapshot.n_passages());
-    if !deadline.allows(reserve, &EMBEDDING) {
+    let size = Size::of(request.query.len());
+    if !deadline.allows(reserve, &EMBEDDING, size) {
         return Ok(Vector::TooLate);
     }
     let text = request.query.clone();
     let embedding = spawn_blocking(move || {
         let started = Instant::now();
         let vector = embedder.embed_query(&text);
-        EMBEDDING.note(started.elapsed());
+        EMBEDDING.note(size, started.elapsed());
         vector
     });
     let embedding = deadline.wait(reserve, embedding);

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::deadline::{Deadline, Pace};
+use super::deadline::{Deadline, Pace, Size};
 use crate::embed::Reranker;
 use crate::error::{Error, Result};
 use crate::index::Snapshot;
-use crate::retrieve::{Evidence, Query, choose, fits_without_model, readings};
+use crate::retrieve::{Evidence, Query, choose, readings};
 
 /// Left for putting the answer together.
 const RESERVE: Duration = Duration::from_millis(1);
@@ -26,7 +26,8 @@ pub(super) struct Spoken {
     pub(super) is_partial: bool,
 }
 
-/// Reads and answers. Without a reranker, and where time allowed none to be read, the words of the question decide.
+/// Reads and answers. Without a reranker, and where time allowed none to be read, the words of the question decide; where it allowed
+/// some to be read, these are the likeliest ones.
 pub(super) async fn speak(
     reranker: Option<Reranker>,
     question: &str,
@@ -38,7 +39,7 @@ pub(super) async fn speak(
     let readings = readings(snapshot, question, query, evidence);
     let mut fits = Vec::new();
     let mut is_partial = false;
-    if let Some(reranker) = reranker {
+    if let Some(reranker) = reranker.filter(|_| !readings.are_settled()) {
         let pairs: Vec<(String, String)> =
             readings.sentences.iter().map(|it| (it.question.clone(), it.text.clone())).collect();
         let at_once = if deadline.is_set() { READ_AT_ONCE } else { usize::MAX };
@@ -57,15 +58,12 @@ pub(super) async fn speak(
             }
         }
     }
-    if fits.is_empty() {
-        fits = fits_without_model(&readings);
-    }
     let text = choose(snapshot, &readings, &fits);
     Ok(Spoken { text, is_partial })
 }
 
-/// Scores pairs of question and sentence, those with the same question together, until nobody waits for them any more or
-/// the deadline leaves no time for the next.
+/// Scores pairs of question and sentence in their order, until nobody waits for them any more or the deadline leaves no time for
+/// the next.
 fn read(
     reranker: &Reranker,
     pairs: &[(String, String)],
@@ -73,15 +71,17 @@ fn read(
     deadline: Deadline,
     sender: &mpsc::UnboundedSender<Result<Vec<f32>>>,
 ) {
-    for group in pairs.chunk_by(|a, b| a.0 == b.0).flat_map(|it| it.chunks(at_once)) {
-        if !deadline.allows(RESERVE, &READING) {
+    for group in pairs.chunks(at_once) {
+        // They are read side by side: the longest decides.
+        let longest = group.iter().map(|it| it.0.len() + it.1.len()).max().unwrap_or_default();
+        let size = Size::of(longest);
+        if !deadline.allows(RESERVE, &READING, size) {
             return;
         }
         let started = Instant::now();
-        let texts: Vec<&str> = group.iter().map(|it| it.1.as_str()).collect();
-        let scores = reranker.score(&group[0].0, &texts);
+        let scores = reranker.score(group);
         if deadline.is_set() {
-            READING.note(started.elapsed());
+            READING.note(size, started.elapsed());
         }
         if sender.send(scores).is_err() {
             return;

@@ -20,7 +20,7 @@ mod support;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answer::{choose, fits_without_model, readings};
+pub(crate) use answer::{choose, readings};
 pub(crate) use context::{Context, context};
 pub(crate) use explain::explain;
 pub(crate) use facts::facts;

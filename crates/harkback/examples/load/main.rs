@@ -75,7 +75,10 @@ async fn main() -> Result<()> {
         "{} creates and {} queries a second for {} s:",
         args.creates, args.queries, args.seconds
     );
-    mixed(&caller, args.creates, args.queries, seconds(args.seconds)).await;
+    tokio::select! {
+        () = mixed(&caller, args.creates, args.queries, seconds(args.seconds)) => {}
+        () = running.watch_memory(seconds(args.seconds)) => {}
+    }
     running.print_memory("after the steady load");
 
     let bears = capacity(8, seconds(5), |i| caller.query(i)).await;
@@ -127,6 +130,14 @@ impl Running {
         });
         let url = found.recv_timeout(Duration::from_secs(60))?;
         Ok(Self { child, url })
+    }
+
+    /// Prints it at every tenth of `lasting`, without end.
+    async fn watch_memory(&self, lasting: Duration) {
+        for tenth in 1.. {
+            tokio::time::sleep(lasting / 10).await;
+            self.print_memory(&format!("after {:.0} s", (lasting * tenth / 10).as_secs_f64()));
+        }
     }
 
     fn print_memory(&self, when: &str) {

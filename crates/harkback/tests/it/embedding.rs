@@ -78,13 +78,13 @@ fn texts_are_read_up_to_the_window() {
 fn the_reranker_scores_as_the_reference_runtime() {
     let reranker = real_models().reranker.as_ref().expect("it was fetched");
     let texts = ["The lighthouse was built in 1887.", "It is 31 metres tall and still in use.", ""];
-    let scores = reranker.score(QUESTION, &texts).unwrap();
+    let scores = reranker.score(&texts.map(|it| (QUESTION.into(), it.into()))).unwrap();
     assert!((scores[0] - 0.999_219).abs() < 1e-3, "{scores:?}");
     assert!((scores[1] - 0.000_023).abs() < 1e-4, "{scores:?}");
-    assert!(reranker.score(QUESTION, &[]).unwrap().is_empty());
+    assert!(reranker.score(&[]).unwrap().is_empty());
 
     let long = format!("The lighthouse was built in 1887. {}", "The harbour froze. ".repeat(2000));
-    let scores = reranker.score(&QUESTION.repeat(500), &[&long]).unwrap();
+    let scores = reranker.score(&[(QUESTION.repeat(500), long)]).unwrap();
     assert!((0.0..=1.0).contains(&scores[0]), "{scores:?}");
 }
 

@@ -14,6 +14,8 @@ mod mentioned;
 mod phrase;
 mod wanted;
 
+use std::iter::repeat;
+
 use rustc_hash::FxHashSet;
 
 use self::compare::{Comparison, comparison};
@@ -77,9 +79,17 @@ pub(crate) struct Reading<'a> {
 /// What is to be read for an answer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Readings<'a> {
-    /// The sentences, those with the same question together; none if nothing supports an answer.
+    /// The sentences, those first that are likely to be said; none if nothing supports an answer.
     pub(crate) sentences: Vec<Reading<'a>>,
     comparison: Option<Comparison>,
+}
+
+impl Readings<'_> {
+    /// Whether it does not matter how well the sentences fit: there is one to be said of each thing compared.
+    pub(crate) fn are_settled(&self) -> bool {
+        let n_of = |side| self.sentences.iter().filter(|it| it.side == side).count();
+        self.comparison.is_some() && n_of(0) == 1 && n_of(1) == 1
+    }
 }
 
 /// The sentences to be read.
@@ -98,7 +108,7 @@ pub(crate) fn readings<'a>(
     if let Some((comparison, sentences)) =
         comparison(snapshot, question, &views, evidence, &mentioned, &supports)
     {
-        return Readings { sentences, comparison: Some(comparison) };
+        return Readings { sentences: best_first(sentences), comparison: Some(comparison) };
     }
     let focus = Focus::of(question, &views);
     let mut sentences =
@@ -106,21 +116,22 @@ pub(crate) fn readings<'a>(
     if sentences.is_empty() {
         sentences = direct(snapshot, question, focus.as_ref(), evidence, &supports);
     }
-    sentences.sort_by(|a, b| b.prior.total_cmp(&a.prior));
+    let mut sentences = best_first(sentences);
     sentences.truncate(MAX_READ);
-    sentences.sort_by(|a, b| (a.support.place, &a.question).cmp(&(b.support.place, &b.question)));
     Readings { sentences, comparison: None }
 }
 
-/// How well each sentence would fit without a cross-encoder: it does not tell them apart.
-pub(crate) fn fits_without_model(readings: &Readings<'_>) -> Vec<f32> {
-    vec![0.5; readings.sentences.len()]
+fn best_first(mut sentences: Vec<Reading<'_>>) -> Vec<Reading<'_>> {
+    sentences.sort_by(|a, b| b.prior.total_cmp(&a.prior));
+    sentences
 }
 
-/// Puts the answer together from the sentences and how well each fits its question, 0..=1. Sentences without a fit were not
-/// read and are left out.
+/// Puts the answer together from the sentences and how well each fits its question, 0..=1. There may be fewer fits than sentences: the
+/// rest was not read and counts for no better than the worst that was, and where none was read what is known beforehand decides.
 pub(crate) fn choose(snapshot: &Snapshot, readings: &Readings<'_>, fits: &[f32]) -> String {
-    let value = |(reading, fit): (_, &f32)| Valued { reading, fit: *fit };
+    let unread = fits.iter().copied().fold(0.5, f32::min);
+    let fits = fits.iter().copied().chain(repeat(unread));
+    let value = |(reading, fit)| Valued { reading, fit };
     let mut valued: Vec<Valued<'_, '_>> = readings.sentences.iter().zip(fits).map(value).collect();
     valued.sort_by(|a, b| b.value().total_cmp(&a.value()));
     let Some(first) = valued.first() else { return UNKNOWN.to_owned() };
