@@ -16,8 +16,8 @@ use crate::embed::{Embedder, Models};
 use crate::error::{Error, Result};
 use crate::index::Snapshot;
 use crate::model::{
-    Account, AccountId, FileId, FileType, Job, MemoryId, MemoryKind, MemoryRecord, NewFile,
-    Ontology, RecallMode, RecallRequest, Sample,
+    Account, AccountId, FileId, FileType, Job, MemoryId, MemoryRecord, NewFile, Ontology,
+    RecallMode, RecallRequest, Sample,
 };
 use crate::recall::recall_near;
 use crate::resident::Residents;
@@ -177,23 +177,8 @@ async fn begin(store: &Store) -> Result<(MemoryRecord, Sample, Job)> {
         created_at: 0,
     };
     store.ensure_account(&account).await?;
-    let record = MemoryRecord {
-        account_id,
-        memory_id: MemoryId(Uuid::from_u128(2)),
-        name: "synthetic".into(),
-        description: String::new(),
-        kind: MemoryKind::Graph,
-        ontology: Some(Ontology::Culture),
-        chunk_size: 250,
-        chunk_overlap: 10,
-        webhook_url: None,
-        acceleration: false,
-        fact_extraction: false,
-        step: "select".into(),
-        rev: 0,
-        created_at: 0,
-        updated_at: 0,
-    };
+    let memory_id = MemoryId(Uuid::from_u128(2));
+    let record = MemoryRecord::graph(account_id, memory_id, "synthetic", Ontology::Culture, 0);
     store.create_memory(&record, None).await?;
     let file_id = FileId(Uuid::from_u128(3));
     let file = NewFile {

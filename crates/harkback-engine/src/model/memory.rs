@@ -95,6 +95,40 @@ pub struct MemoryRecord {
     pub updated_at: Micros,
 }
 
+impl MemoryRecord {
+    /// Characters of a chunk if nothing else is asked for.
+    pub const CHUNK_SIZE: u32 = 250;
+    /// Overlap of chunks in percent if nothing else is asked for.
+    pub const CHUNK_OVERLAP: u32 = 10;
+
+    /// A new graph memory with nothing said of it but its name.
+    pub fn graph(
+        account_id: AccountId,
+        memory_id: MemoryId,
+        name: &str,
+        ontology: Ontology,
+        now: Micros,
+    ) -> Self {
+        Self {
+            account_id,
+            memory_id,
+            name: name.to_owned(),
+            description: String::new(),
+            kind: MemoryKind::Graph,
+            ontology: Some(ontology),
+            chunk_size: Self::CHUNK_SIZE,
+            chunk_overlap: Self::CHUNK_OVERLAP,
+            webhook_url: None,
+            acceleration: false,
+            fact_extraction: false,
+            step: "select".to_owned(),
+            rev: 0,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
 /// Status of an ingestion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IngestionStatus {

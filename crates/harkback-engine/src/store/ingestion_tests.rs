@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::model::{
-    AccountId, FileId, FileType, Ingestion, IngestionStatus, Job, MemoryId, MemoryKind,
-    MemoryRecord, Micros, NewFile, Passage, Place, Sample, Span,
+    AccountId, FileId, FileType, Ingestion, IngestionStatus, Job, MemoryId, MemoryRecord, Micros,
+    NewFile, Ontology, Passage, Place, Sample, Span,
 };
 
 const ACCOUNT: AccountId = AccountId(Uuid::from_u128(1));
@@ -30,21 +30,9 @@ impl Fixture {
             .await
             .unwrap();
         let record = MemoryRecord {
-            account_id: ACCOUNT,
-            memory_id: MEMORY,
-            name: "m".into(),
-            description: String::new(),
-            kind: MemoryKind::Graph,
             ontology: None,
-            chunk_size: 250,
-            chunk_overlap: 10,
             webhook_url: Some("https://example.com/hook".into()),
-            acceleration: false,
-            fact_extraction: false,
-            step: "select".into(),
-            rev: 0,
-            created_at: 0,
-            updated_at: 0,
+            ..MemoryRecord::graph(ACCOUNT, MEMORY, "m", Ontology::Culture, 0)
         };
         store.create_memory(&record, None).await.unwrap();
         Self { store, record, _dir: dir }

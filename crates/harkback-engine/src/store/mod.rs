@@ -49,6 +49,11 @@ pub(crate) use verify::{Inspection, StoredPassage, StoredUpload, is_malformed};
 /// How long a statement waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a write waits for its turn.
+const WRITER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a read waits for a connection.
+const READER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The database of a data directory.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -75,13 +80,16 @@ impl Store {
             .pragma("mmap_size", "268435456");
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(Duration::from_secs(60))
+            .acquire_timeout(WRITER_TIMEOUT)
+            // Under load everybody waits: a warning of each would bury the log.
+            .acquire_slow_threshold(WRITER_TIMEOUT)
             .connect_with(options.clone())
             .await?;
         migrator().run(&writer).await.map_err(|e| Error::Corrupt(format!("migration: {e}")))?;
         let reader = SqlitePoolOptions::new()
             .max_connections(8)
-            .acquire_timeout(Duration::from_secs(10))
+            .acquire_timeout(READER_TIMEOUT)
+            .acquire_slow_threshold(READER_TIMEOUT)
             .connect_with(options.read_only(true))
             .await?;
         Ok(Self { reader, writer })

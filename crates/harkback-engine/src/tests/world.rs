@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::ingest::Parsing;
 use crate::model::{
-    Account, AccountId, FileId, FileRecord, FileType, ItemMetadata, MemoryId, MemoryKind,
-    MemoryRecord, Micros, NewFile, Ontology, Owned, RecallMode, RecallRequest, Upload,
+    Account, AccountId, FileId, FileRecord, FileType, ItemMetadata, MemoryId, MemoryRecord, Micros,
+    NewFile, Ontology, Owned, RecallMode, RecallRequest, Upload,
 };
 use crate::{
     Blobs, Embedder, FilePatch, Memory, Models, NewContent, Put, StartIds, Store, Verification,
@@ -216,23 +216,8 @@ impl World {
     }
 
     fn new_record(&self) -> MemoryRecord {
-        MemoryRecord {
-            account_id: ACCOUNT,
-            memory_id: MEMORY,
-            name: "m".into(),
-            description: String::new(),
-            kind: MemoryKind::Graph,
-            ontology: Some(Ontology::Culture),
-            chunk_size: 250,
-            chunk_overlap: 10,
-            webhook_url: Some("https://example.com/hook".into()),
-            acceleration: false,
-            fact_extraction: false,
-            step: "select".into(),
-            rev: 0,
-            created_at: 0,
-            updated_at: 0,
-        }
+        let record = MemoryRecord::graph(ACCOUNT, MEMORY, "m", Ontology::Culture, 0);
+        MemoryRecord { webhook_url: Some("https://example.com/hook".into()), ..record }
     }
 
     fn now(&self) -> Micros {

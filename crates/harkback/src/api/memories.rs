@@ -19,8 +19,6 @@ use super::page::{List, PageParams, PageTokens};
 use super::receipts::{WithReceipt, deleted_with};
 use crate::app::{App, AppState};
 
-const DEFAULT_CHUNK_SIZE: u32 = 250;
-const DEFAULT_CHUNK_OVERLAP: u32 = 10;
 const MAX_CHUNK_SIZE: i64 = 10_000;
 const MAX_CHUNK_OVERLAP: i64 = 50;
 
@@ -322,8 +320,8 @@ fn record(app: &App, caller: &Caller, fields: &Fields) -> Result<MemoryRecord, A
         description,
         kind,
         ontology,
-        chunk_size: chunk_size.unwrap_or(DEFAULT_CHUNK_SIZE),
-        chunk_overlap: chunk_overlap.unwrap_or(DEFAULT_CHUNK_OVERLAP),
+        chunk_size: chunk_size.unwrap_or(MemoryRecord::CHUNK_SIZE),
+        chunk_overlap: chunk_overlap.unwrap_or(MemoryRecord::CHUNK_OVERLAP),
         webhook_url,
         acceleration,
         fact_extraction,

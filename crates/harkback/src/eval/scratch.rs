@@ -8,8 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use harkback_engine::model::{
-    AccountId, FileId, FileType, MemoryId, MemoryKind, MemoryRecord, Micros, NewFile, Ontology,
-    PageRequest, Upload,
+    AccountId, FileId, FileType, MemoryId, MemoryRecord, NewFile, Ontology, PageRequest, Upload,
 };
 use harkback_engine::{Error, Memory, Models, Parsing, Result, Start, StartIds};
 use tokio::net::TcpListener;
@@ -47,7 +46,8 @@ impl Scratch {
         let record = match kept {
             Some(record) => record,
             None => {
-                let record = empty_memory(account, MemoryId(app.new_id()), app.now());
+                let id = MemoryId(app.new_id());
+                let record = MemoryRecord::graph(account, id, "eval", Ontology::Culture, app.now());
                 app.store.create_memory(&record, None).await?;
                 record
             }
@@ -153,25 +153,5 @@ impl Scratch {
         };
         app.store.create_file(self.account, &file, app.now(), |_| None).await?;
         Ok(file_id)
-    }
-}
-
-fn empty_memory(account_id: AccountId, memory_id: MemoryId, now: Micros) -> MemoryRecord {
-    MemoryRecord {
-        account_id,
-        memory_id,
-        name: "eval".into(),
-        description: String::new(),
-        kind: MemoryKind::Graph,
-        ontology: Some(Ontology::Culture),
-        chunk_size: 250,
-        chunk_overlap: 10,
-        webhook_url: None,
-        acceleration: false,
-        fact_extraction: false,
-        step: "select".into(),
-        rev: 0,
-        created_at: now,
-        updated_at: now,
     }
 }
