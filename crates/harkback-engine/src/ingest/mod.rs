@@ -142,6 +142,7 @@ impl Ingest<'_> {
             model_id,
             n_passages: counts.n_passages as i64,
             n_sentences: counts.n_sentences as i64,
+            n_tokens: self.store.count_tokens(sample.memory_id, version_id).await?,
         }))
     }
 

@@ -73,6 +73,7 @@ impl Fixture {
             model_id: Some("bge".into()),
             n_passages: 1,
             n_sentences: 3,
+            n_tokens: 5,
         };
         self.store.publish_sample(job, sample, &version, 2 * SECOND).await
     }
@@ -416,6 +417,7 @@ async fn a_passage_keeps_its_place() {
         model_id: None,
         n_passages: 4,
         n_sentences: 4,
+        n_tokens: 20,
     };
     assert!(fixture.store.publish_sample(&job, &sample, &version, 2 * SECOND).await.unwrap());
     let keys: Vec<PassageKey> =

@@ -118,6 +118,12 @@ impl Store {
         Ok(n as u32)
     }
 
+    /// Tokens of a version's passages. Summed by a reader: it takes a second for a large file, in which nobody could write.
+    pub(crate) async fn count_tokens(&self, memory: MemoryId, version: Uuid) -> Result<i64> {
+        let sql = "SELECT COALESCE(SUM(n_tokens), 0) FROM passage WHERE memory_id = $1 AND version_id = $2";
+        Ok(sqlx::query_scalar(sql).bind(memory.0).bind(version).fetch_one(&self.reader).await?)
+    }
+
     /// The vectors that a version has of these texts, in their order.
     pub(crate) async fn vectors_of_texts(
         &self,

@@ -29,6 +29,8 @@ pub struct StagedVersion {
     pub n_passages: i64,
     /// Sentences in them.
     pub n_sentences: i64,
+    /// Tokens of titles and texts, as the passages have them.
+    pub n_tokens: i64,
 }
 
 /// A file that could not be ingested.
@@ -208,9 +210,7 @@ impl Store {
         }
         sqlx::query(
             "UPDATE sample SET active_version = $3, staged_version = NULL, content_sha256 = $4, model_id = $5, state = 'ready', reason = NULL,
-                               n_passages = $6, n_sentences = $7, updated_at = $8,
-                               n_tokens = (SELECT COALESCE(SUM(n_tokens), 0) FROM passage
-                                           WHERE memory_id = $1 AND version_id = $3)
+                               n_passages = $6, n_sentences = $7, updated_at = $8, n_tokens = $9
              WHERE memory_id = $1 AND file_id = $2",
         )
         .bind(sample.memory_id.0)
@@ -221,6 +221,7 @@ impl Store {
         .bind(version.n_passages)
         .bind(version.n_sentences)
         .bind(now)
+        .bind(version.n_tokens)
         .execute(&mut *tx)
         .await?;
         let rev = bump_rev(&mut tx, sample.memory_id, now).await?;

@@ -48,6 +48,8 @@ pub(super) struct ImportArgs {
 struct Made {
     memory: Option<String>,
     files: Vec<String>,
+    /// Those that have other ids than in the archive.
+    n_renamed: usize,
 }
 
 /// Runs the command: prints the id of the new memory. If the archive or the server fails, what was made is deleted again.
@@ -57,13 +59,19 @@ struct Made {
 pub(super) async fn import(args: &ImportArgs, printer: &Printer) -> Outcome {
     let remote = Remote::new(&args.remote)?;
     let mut made = Made::default();
-    let end = match read(&args.file, &remote, &mut made, printer).await {
+    let end = match read(&args.file, &remote, &mut made).await {
         Ok(end) => end,
         Err(error) => {
             undo(&remote, &made, printer).await;
             return Err(error);
         }
     };
+    if made.n_renamed > 0 {
+        printer.note(&format!(
+            "{} files got new ids: the account has files of theirs already",
+            made.n_renamed
+        ));
+    }
     let id = made.memory.expect("an archive without a memory is refused");
     let files: Vec<&str> = made.files.iter().map(String::as_str).collect();
     let mut status = ExitCode::SUCCESS;
@@ -90,12 +98,7 @@ pub(super) async fn import(args: &ImportArgs, printer: &Printer) -> Outcome {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Makes the memory and uploads its files, a line at a time. Returns the last line.
-async fn read(
-    path: &Path,
-    remote: &Remote,
-    made: &mut Made,
-    printer: &Printer,
-) -> Result<Value, Failure> {
+async fn read(path: &Path, remote: &Remote, made: &mut Made) -> Result<Value, Failure> {
     let file =
         File::open(path).await.map_err(|e| format!("cannot read `{}`: {e}", path.display()))?;
     let mut lines = BufReader::new(file);
@@ -128,7 +131,7 @@ async fn read(
             _ => {}
         }
         if let Some(whole) = pending.take() {
-            made.files.push(whole.add(remote, printer).await?);
+            whole.add(remote, made).await?;
         }
         match line["kind"].as_str() {
             Some("file") if made.memory.is_none() => {
@@ -177,8 +180,8 @@ impl Pending {
         Ok(self.bytes.write_all(data)?)
     }
 
-    /// Uploads it. Returns its id, a new one if the account has a file of that id already.
-    async fn add(mut self, remote: &Remote, printer: &Printer) -> Result<String, Failure> {
+    /// Uploads it, under a new id if the account has a file of its id already.
+    async fn add(mut self, remote: &Remote, made: &mut Made) -> Result<(), Failure> {
         if self.n_bytes != self.line["bytes"].as_u64().unwrap_or(0) {
             return Err(format!("the file {} has fewer bytes than it says", self.line["id"]).into());
         }
@@ -196,16 +199,14 @@ impl Pending {
         }
         let file = match remote.post("/files/create", &body).await {
             Err(RemoteError::Refused(reason)) if reason == "File already exists" => {
-                printer.note(&format!(
-                    "there is a file {} already; this one gets a new id",
-                    body["id"]
-                ));
+                made.n_renamed += 1;
                 body["id"].take();
                 remote.post("/files/create", &body).await?
             }
             answer => answer?,
         };
-        Ok(text_at(&file, "/data/id")?.to_owned())
+        made.files.push(text_at(&file, "/data/id")?.to_owned());
+        Ok(())
     }
 }
 

@@ -1,4 +1,6 @@
 //! `harkback ingest`: puts files, folders and websites into a memory of a running server and waits until it can recall them.
+//!
+//! What is ingested again is refreshed, not doubled: a path or an address has one file in a memory.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,6 +10,7 @@ use clap::Args;
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::remote::{Remote, RemoteArgs, RemoteError};
 use super::{Outcome, Printer};
@@ -65,10 +68,10 @@ pub(super) async fn ingest(args: &IngestArgs, printer: &Printer) -> Outcome {
     // Asked first, so that a wrong key or memory is told before a long upload.
     remote.get(&format!("/memories/get/{}", args.memory), &[]).await?;
 
-    let (mut added, mut failed) = upload(&remote, &paths).await?;
+    let (mut added, mut failed) = upload(&remote, &args.memory, &paths).await?;
     for url in &urls {
         let path = url.to_string_lossy().into_owned();
-        match add_website(&remote, &path, file_type(args, &path)).await {
+        match add_website(&remote, &args.memory, &path, file_type(args, &path)).await {
             Ok(file_id) => added.push(Added { path, file_id }),
             Err(RemoteError::Refused(reason)) => failed.push(Failed { path, reason }),
             Err(error) => return Err(error.into()),
@@ -150,6 +153,7 @@ fn pace(progress: &Value) -> String {
 /// Uploads a few at a time. What cannot be read or is refused fails alone; a silent server fails all.
 async fn upload(
     remote: &Remote,
+    memory: &str,
     paths: &[PathBuf],
 ) -> Result<(Vec<Added>, Vec<Failed>), RemoteError> {
     let bar = bar("uploading {bar:30} {pos}/{len} files, {per_sec}, {eta} to go");
@@ -158,7 +162,7 @@ async fn upload(
         .map(async |path| {
             let name =
                 path.file_name().map_or_else(String::new, |it| it.to_string_lossy().into_owned());
-            (path.display().to_string(), remote.add_path(&name, path).await)
+            (path.display().to_string(), put(remote, memory, &name, path).await)
         })
         .buffered(UPLOADS_AT_ONCE);
 
@@ -178,6 +182,26 @@ async fn upload(
     Ok((added, failed))
 }
 
+async fn put(
+    remote: &Remote,
+    memory: &str,
+    name: &str,
+    path: &Path,
+) -> Result<String, RemoteError> {
+    let whole = path.canonicalize().map_err(RemoteError::Unreadable)?;
+    let id = file_id(memory, &whole.to_string_lossy());
+    remote.put_path(&id, name, path).await?;
+    Ok(id)
+}
+
+/// The file's id in the server: the same for the same path or address in the same memory.
+fn file_id(memory: &str, source: &str) -> String {
+    let digest = Sha256::new().chain_update(memory).chain_update([0]).chain_update(source);
+    let digest: [u8; 32] = digest.finalize().into();
+    let (bytes, _) = digest.split_first_chunk::<16>().expect("a digest has 32 bytes");
+    uuid::Builder::from_custom_bytes(*bytes).into_uuid().to_string()
+}
+
 fn is_address(path: &str) -> bool {
     path.starts_with("http://") || path.starts_with("https://")
 }
@@ -192,10 +216,17 @@ fn file_type(args: &IngestArgs, url: &str) -> &'static str {
     }
 }
 
-async fn add_website(remote: &Remote, url: &str, file_type: &str) -> Result<String, RemoteError> {
-    let body = json!({"name": url, "externalURI": url, "fileType": file_type});
-    let made = remote.post("/files/create", &body).await?;
-    Ok(made["data"]["id"].as_str().unwrap_or_default().to_owned())
+/// A website that is there already is asked again whether it changed when the ingestion starts.
+async fn add_website(
+    remote: &Remote,
+    memory: &str,
+    url: &str,
+    file_type: &str,
+) -> Result<String, RemoteError> {
+    let id = file_id(memory, &format!("{file_type} {url}"));
+    let body = json!({"id": id, "name": url, "externalURI": url, "fileType": file_type});
+    remote.create_file(&body).await?;
+    Ok(id)
 }
 
 /// What became of the pages of a file that has some.

@@ -136,13 +136,36 @@ impl Remote {
         Ok(text_at(&file, "/data/id")?.to_owned())
     }
 
-    /// Uploads a file from disk, in a stream.
+    /// Uploads a file from disk, in a stream, and makes a file of that id of it; if there is one already, it gets the bytes.
     ///
     /// # Errors
     /// If the file cannot be read, or the server refuses or does not answer.
-    pub(super) async fn add_path(&self, name: &str, path: &Path) -> Result<String, RemoteError> {
+    pub(super) async fn put_path(
+        &self,
+        id: &str,
+        name: &str,
+        path: &Path,
+    ) -> Result<(), RemoteError> {
         let file = tokio::fs::File::open(path).await.map_err(RemoteError::Unreadable)?;
-        self.add_file(name, Body::from(file)).await
+        let key = self.upload(name, Body::from(file)).await?;
+        if !self.create_file(&json!({"id": id, "name": name, "key": key})).await? {
+            let patch = self.http.patch(self.at(&format!("/files/update/{id}")));
+            let body = json!({"name": name, "key": key});
+            self.send(patch.json(&body).timeout(Duration::from_secs(60))).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a file. False if there is one of that id already.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
+    pub(super) async fn create_file(&self, body: &Value) -> Result<bool, RemoteError> {
+        match self.post("/files/create", body).await {
+            Ok(_) => Ok(true),
+            Err(RemoteError::Refused(reason)) if reason == "File already exists" => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Uploads bytes. Returns their key, of which a file can be made.

@@ -78,6 +78,16 @@ async fn serve_ingest_and_query_end_to_end() {
     assert!(!answer["facts"].as_array().unwrap().is_empty(), "{answer}");
     assert_eq!(answer["sources"][0]["name"], "people.md");
 
+    // Again, after a change: the files are refreshed, and there are no more of them.
+    let caller = Caller::new(&serving, &key);
+    let people = fs::read_to_string(shop.join("people.md")).unwrap();
+    fs::write(shop.join("people.md"), people.replace("Odile Brand", "Ines Falk")).unwrap();
+    run(&[&["ingest", shop.to_str().unwrap()], &at[..]].concat());
+    let listed = caller.get("/files/list").await.1;
+    assert_eq!(listed["files"].as_array().unwrap().len(), 3, "{listed}");
+    let raw = run_well(&[&["query", question], &at[..]].concat());
+    assert!(raw.stdout.contains("Ines Falk") && !raw.stdout.contains("Odile"), "{}", raw.stdout);
+
     // This machine is not called unless the setting names it.
     for (more, told) in [
         (&[][..], "the site's robots.txt could not be read: the host has no public address"),

@@ -172,6 +172,7 @@ async fn an_ingestion_under_way_says_how_fast_it_is_and_when_it_will_end() {
         model_id: None,
         n_passages: 100,
         n_sentences: 100,
+        n_tokens: 0,
     };
     store.publish_sample(&job, &samples[0], &version, app.app.now()).await.unwrap();
     app.app.clock.set(now + 10 * SECOND);
