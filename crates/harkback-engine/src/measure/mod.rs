@@ -161,6 +161,7 @@ async fn write(
         model_id: None,
         n_passages: n_passages as i64,
         n_sentences,
+        n_tokens: store.count_tokens(record.memory_id, version_id).await?,
     };
     store.publish_sample(&job, &sample, &version, 0).await?;
     Ok(record)
