@@ -76,7 +76,8 @@ impl Store {
             .busy_timeout(BUSY_TIMEOUT)
             // What was deleted is overwritten, not merely forgotten.
             .pragma("secure_delete", "ON")
-            .pragma("cache_size", "-65536")
+            // Of each connection, in KiB; what is read often lies in the mapped file.
+            .pragma("cache_size", "-16384")
             .pragma("mmap_size", "268435456");
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
