@@ -136,16 +136,14 @@ impl Store {
         account_id: AccountId,
         delivery_id: Uuid,
     ) -> Result<Owned<Delivery>> {
-        let found = sqlx::query("SELECT * FROM delivery WHERE delivery_id = $1")
-            .bind(delivery_id)
-            .try_map(delivery)
-            .fetch_optional(&self.reader)
-            .await?;
-        Ok(match found {
-            Some(it) if it.account_id == account_id => Owned::Mine(it),
-            Some(_) => Owned::Foreign,
-            None => Owned::Absent,
-        })
+        let found =
+            sqlx::query("SELECT * FROM delivery WHERE delivery_id = $1 AND account_id = $2")
+                .bind(delivery_id)
+                .bind(account_id.0)
+                .try_map(delivery)
+                .fetch_optional(&self.reader)
+                .await?;
+        self.owned(found, FOREIGN, account_id, delivery_id).await
     }
 
     /// A page of the account's deliveries, of one memory and in one state if these are named.
@@ -276,6 +274,8 @@ impl Store {
         Ok(due)
     }
 }
+
+const FOREIGN: &str = "SELECT 1 FROM delivery WHERE delivery_id = $1 AND account_id <> $2";
 
 #[derive(Serialize)]
 struct Body {

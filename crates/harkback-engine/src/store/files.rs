@@ -219,18 +219,13 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn find_file(&self, account_id: AccountId, id: &str) -> Result<Owned<FileRecord>> {
-        let found =
-            sqlx::query("SELECT * FROM file WHERE id = $2 ORDER BY account_id = $1 DESC LIMIT 1")
-                .bind(account_id.0)
-                .bind(id)
-                .try_map(record)
-                .fetch_optional(&self.reader)
-                .await?;
-        Ok(match found {
-            None => Owned::Absent,
-            Some(it) if it.account_id == account_id => Owned::Mine(it),
-            Some(_) => Owned::Foreign,
-        })
+        let found = sqlx::query("SELECT * FROM file WHERE account_id = $1 AND id = $2")
+            .bind(account_id.0)
+            .bind(id)
+            .try_map(record)
+            .fetch_optional(&self.reader)
+            .await?;
+        self.owned(found, FOREIGN, account_id, id).await
     }
 
     /// The file of that inner id.
@@ -359,6 +354,8 @@ impl Store {
         Ok(Some(ExtractedText { text, truncated, n_tokens }))
     }
 }
+
+const FOREIGN: &str = "SELECT 1 FROM file WHERE id = $1 AND account_id <> $2 LIMIT 1";
 
 /// Deletes one file, takes it out of every memory, and adds to the receipt what that took. Returns the key of its bytes if
 /// nothing else uses them.

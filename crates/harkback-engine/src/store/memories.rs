@@ -74,12 +74,13 @@ impl Store {
         id: &str,
     ) -> Result<Owned<MemoryRecord>> {
         let Ok(id) = Uuid::try_parse(id) else { return Ok(Owned::Absent) };
-        let found = self.memory(MemoryId(id)).await?;
-        Ok(match found {
-            None => Owned::Absent,
-            Some(it) if it.account_id == account_id => Owned::Mine(it),
-            Some(_) => Owned::Foreign,
-        })
+        let found = sqlx::query("SELECT * FROM memory WHERE account_id = $1 AND memory_id = $2")
+            .bind(account_id.0)
+            .bind(id)
+            .try_map(memory)
+            .fetch_optional(&self.reader)
+            .await?;
+        self.owned(found, FOREIGN, account_id, id).await
     }
 
     /// The memory of that id, whoever owns it.
@@ -237,6 +238,8 @@ impl Store {
         Ok(Some(receipt))
     }
 }
+
+const FOREIGN: &str = "SELECT 1 FROM memory WHERE memory_id = $1 AND account_id <> $2";
 
 pub(super) fn memory(row: SqliteRow) -> sqlx::Result<MemoryRecord> {
     let kind: String = row.try_get("kind")?;

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Sqlite, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, Encode, Sqlite, SqlitePool, Transaction, Type};
 
 use crate::error::{Error, Result};
 use crate::model::{AccountId, Owned};
@@ -101,15 +101,19 @@ impl Store {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
-    /// What a look-up by a caller's id means: `found` in the caller's own account, or else whether `foreign` finds a row,
-    /// a statement of the id and the caller's account that looks in all others.
-    async fn owned<T>(
+    /// What a look-up by an id means: `found` in the caller's own account, or else whether `foreign` finds a row, a statement
+    /// of the id and the caller's account that looks in all others. Nothing else of another account's row is read: the answer
+    /// takes as long as if there were none.
+    async fn owned<'q, T, I>(
         &self,
         found: Option<T>,
         foreign: &'static str,
         account_id: AccountId,
-        id: &str,
-    ) -> Result<Owned<T>> {
+        id: I,
+    ) -> Result<Owned<T>>
+    where
+        I: Encode<'q, Sqlite> + Type<Sqlite> + 'q,
+    {
         if let Some(found) = found {
             return Ok(Owned::Mine(found));
         }

@@ -24,16 +24,13 @@ impl Store {
     /// If the database fails.
     pub async fn receipt(&self, account_id: AccountId, id: &str) -> Result<Owned<Receipt>> {
         let Ok(receipt_id) = Uuid::try_parse(id) else { return Ok(Owned::Absent) };
-        let found = sqlx::query("SELECT * FROM receipt WHERE receipt_id = $1")
+        let found = sqlx::query("SELECT * FROM receipt WHERE account_id = $1 AND receipt_id = $2")
+            .bind(account_id.0)
             .bind(receipt_id)
             .try_map(receipt)
             .fetch_optional(&self.reader)
             .await?;
-        Ok(match found {
-            None => Owned::Absent,
-            Some(it) if it.account_id == account_id => Owned::Mine(it),
-            Some(_) => Owned::Foreign,
-        })
+        self.owned(found, FOREIGN, account_id, receipt_id).await
     }
 
     /// A page of the account's receipts.
@@ -69,6 +66,8 @@ impl Store {
         Ok(())
     }
 }
+
+const FOREIGN: &str = "SELECT 1 FROM receipt WHERE receipt_id = $1 AND account_id <> $2";
 
 /// Stores a receipt inside the transaction of its deletion.
 pub(super) async fn write_receipt(tx: &mut SqliteConnection, receipt: &Receipt) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Does everything that was acknowledged survive `kill -9`?
 //!
-//! `cargo run --release --example crash_drill -- --rounds 200`
+//! `cargo run --release --example crash_drill -- --rounds 200`, with `--mix ingestion` of ingestion and deletion above all;
+//! with `--power-loss` the same of a power cut (needs `strace`).
 
 mod drill;
 
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
-use drill::Drill;
+use drill::{Drill, Mix};
 
 /// Kills a server at random moments of mixed writes and looks whether anything acknowledged is lost
 #[derive(Debug, Parser)]
@@ -19,6 +20,12 @@ struct Args {
     /// Connections that write at once
     #[arg(long, default_value_t = 8)]
     writers: usize,
+    /// What is written
+    #[arg(long, value_enum, default_value_t = Mix::Everything)]
+    mix: Mix,
+    /// Cuts the power instead: of one traced run, at so many moments
+    #[arg(long)]
+    power_loss: bool,
     /// Where the random choices begin
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -38,14 +45,21 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let drill = Drill { binary, rounds: args.rounds, writers: args.writers, seed: args.seed };
-    match drill::run(&drill, &|line| println!("{line}")).await {
+    let Args { rounds, writers, seed, mix, power_loss, .. } = args;
+    let drill = Drill { binary, rounds, writers, seed, mix };
+    let say = |line: &str| println!("{line}");
+    let done = if power_loss {
+        drill::power::run(&drill, &say).await
+    } else {
+        drill::run(&drill, &say).await.map(|figures| figures.to_string())
+    };
+    match done {
         Ok(figures) => {
             println!("{figures}");
             ExitCode::SUCCESS
         }
         Err(loss) => {
-            println!("FAILED (seed {}): {loss}", args.seed);
+            println!("FAILED (seed {seed}): {loss}");
             ExitCode::FAILURE
         }
     }

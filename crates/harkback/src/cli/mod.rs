@@ -61,6 +61,9 @@ struct Cli {
 const SHOWN_KEY: &str = "warning: while this runs, other users of this machine can read the key in the list of processes; set \
      HARKBACK_API_KEY, or name a file with --key-file, instead of --key";
 
+const SHOWN_TRANSCRIPTION_KEY: &str = "warning: while this runs, other users of this machine can read the key in the list of \
+     processes; set HARKBACK_TRANSCRIPTION_KEY, or name it in the configuration file, instead of --transcription-key";
+
 const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed (standard error says why), 2 wrong usage.";
 
 #[derive(Debug, Subcommand)]
@@ -104,8 +107,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let parsed = command()
         .try_get_matches()
-        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, shows_key(&matches))));
-    let (cli, shows_key) = match parsed {
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, shown_secrets(&matches))));
+    let (cli, shown_secrets) = match parsed {
         Ok(parsed) => parsed,
         // clap decides between standard output (`--help`) and standard error, and between 0 and 2.
         Err(error) => error.exit(),
@@ -114,9 +117,7 @@ pub fn main() -> ExitCode {
         return parse_file::parse_file(args);
     }
     let printer = Printer::new();
-    if shows_key {
-        printer.note(SHOWN_KEY);
-    }
+    shown_secrets.into_iter().for_each(|it| printer.note(it));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&printer, &error),
@@ -132,12 +133,17 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Whether a key stands in the arguments of the process.
-fn shows_key(matches: &ArgMatches) -> bool {
-    matches.subcommand().is_some_and(|(_, matches)| {
-        let is_there = matches.try_contains_id("key").is_ok();
-        is_there && matches.value_source("key") == Some(ValueSource::CommandLine)
-    })
+/// What to say of the secrets that stand in the arguments of the process.
+fn shown_secrets(matches: &ArgMatches) -> Vec<&'static str> {
+    let Some((_, matches)) = matches.subcommand() else { return Vec::new() };
+    let stands_there = |name: &str| {
+        matches.try_contains_id(name).is_ok()
+            && matches.value_source(name) == Some(ValueSource::CommandLine)
+    };
+    [("key", SHOWN_KEY), ("transcription_key", SHOWN_TRANSCRIPTION_KEY)]
+        .into_iter()
+        .filter_map(|(name, note)| stands_there(name).then_some(note))
+        .collect()
 }
 
 async fn run(command: &Command, printer: &Printer) -> Outcome {

@@ -280,3 +280,15 @@ async fn start_ingestion(caller: &Caller, memory_id: &str, dir: &Path) {
 fn n_done(memory: &Value) -> u64 {
     memory["progress"]["samples"]["done"].as_u64().unwrap_or(0)
 }
+
+#[test]
+fn a_secret_in_the_arguments_is_told_of() {
+    let nowhere = ["serve", "--config", "/nowhere/harkback.toml"];
+    let told = "other users of this machine can read the key";
+    let quiet = run(&nowhere);
+    assert!(
+        quiet.stderr.contains("cannot read the configuration file") && !quiet.stderr.contains(told)
+    );
+    let shown = run(&[nowhere.as_slice(), &["--transcription-key", "s3cret"]].concat());
+    assert!(shown.stderr.contains(told) && !shown.stderr.contains("s3cret"), "{}", shown.stderr);
+}

@@ -12,11 +12,22 @@ use crate::real_models::real_models_dir;
 async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     real_models_dir();
     let binary = Path::new(env!("CARGO_BIN_EXE_harkback")).to_owned();
-    let drill = drill::Drill { binary, rounds: 5, writers: 6, seed: 7 };
+    let drill =
+        drill::Drill { binary, rounds: 5, writers: 6, seed: 7, mix: drill::Mix::Everything };
     let figures = drill::run(&drill, &|_| ()).await.unwrap_or_else(|loss| panic!("{loss}"));
     let figures = figures.to_string();
     assert!(figures.starts_with("5 kills, ") && figures.contains(" torn logs, "), "{figures}");
     assert!(!figures.contains(" 0 torn logs"), "{figures}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs `strace` and the right to trace"]
+async fn nothing_acknowledged_is_lost_when_the_power_goes() {
+    let binary = Path::new(env!("CARGO_BIN_EXE_harkback")).to_owned();
+    let drill =
+        drill::Drill { binary, rounds: 20, writers: 4, seed: 7, mix: drill::Mix::Everything };
+    let done = drill::power::run(&drill, &|_| ()).await.unwrap_or_else(|loss| panic!("{loss}"));
+    assert!(done.starts_with("20 power cuts in "), "{done}");
 }
 
 #[test]

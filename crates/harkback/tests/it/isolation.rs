@@ -14,25 +14,25 @@ use crate::fixtures::{TextOf, ingest, text_file, upload};
 use crate::openapi::operations;
 
 /// Stands in every text of Alice's, so that a leak is seen wherever it is.
-const MARK: &str = "xanthous";
+pub(crate) const MARK: &str = "xanthous";
 
 /// Ids by kind: the first word of a route's path, `key` of an upload, `token` of a list.
-type Records = BTreeMap<&'static str, String>;
+pub(crate) type Records = BTreeMap<&'static str, String>;
 
 /// Where a request carries an id.
 #[derive(Clone, Debug, PartialEq)]
-enum Slot {
+pub(crate) enum Slot {
     Path,
     Query(String),
     Field(String),
     Items(String),
 }
 
-struct Route {
-    method: Method,
-    path: String,
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: String,
     required: Vec<String>,
-    slots: Vec<(Slot, &'static str)>,
+    pub(crate) slots: Vec<(Slot, &'static str)>,
 }
 
 /// The kind of id that a parameter or field holds; none if it holds no id.
@@ -70,7 +70,7 @@ fn body(path: &str, own: &Records) -> Value {
     }
 }
 
-fn routes(document: &Value) -> Vec<Route> {
+pub(crate) fn routes(document: &Value) -> Vec<Route> {
     let locked = operations(document).into_iter().filter(|it| it.2["security"].is_null());
     let routes: Vec<_> =
         locked.map(|(path, method, it)| route(document, path, &method, &it)).collect();
@@ -110,7 +110,13 @@ fn route(document: &Value, path: String, method: &str, operation: &Value) -> Rou
 
 impl Route {
     /// Asks with the caller's own ids, but `id` in `slot`; a path's id as it is, to be encoded before.
-    async fn ask(&self, client: &Client, own: &Records, slot: Option<&Slot>, id: &str) -> Reply {
+    pub(crate) async fn ask(
+        &self,
+        client: &Client,
+        own: &Records,
+        slot: Option<&Slot>,
+        id: &str,
+    ) -> Reply {
         let mut path = self.path.clone();
         let mut query =
             if path == "/memory" { "query=Who%3F&top_k=3".to_owned() } else { String::new() };
@@ -143,15 +149,16 @@ impl Route {
     }
 }
 
-/// Two records of every kind; the ids of the second ones.
-async fn records(app: &TestApp, client: &Client, mark: &str) -> Records {
+/// Two records of every kind; the ids of the second ones. `mark` stands in all their texts, `padding` makes them long.
+pub(crate) async fn records(app: &TestApp, client: &Client, mark: &str, padding: &str) -> Records {
+    let words = format!("{mark} {padding}");
     let mut records = Records::new();
     for i in 0..2 {
         let hook = format!("https://hooks.example.com/{mark}");
-        let body =
-            json!({"name": mark, "memoryType": "graph", "ontology": "culture", "webhookUrl": hook});
+        let body = json!({"name": mark, "description": words, "memoryType": "graph", "ontology": "culture",
+                   "webhookUrl": hook});
         let memory = client.post("/memories/create", body).await.data(201).text("id");
-        let text = format!("Mia Holm tends the {mark} garden.");
+        let text = format!("Mia Holm tends the {mark} garden. {padding}");
         let file = text_file(app, client, &format!("{mark}.txt"), &text).await;
         if mark == MARK {
             ingest(app, client, &memory, std::slice::from_ref(&file)).await;
@@ -161,13 +168,13 @@ async fn records(app: &TestApp, client: &Client, mark: &str) -> Records {
             client.post("/memories/start-ingestion", json!({"memoryID": memory})).await.data(200);
         }
         let id = |kind: &str| format!("{mark}-{kind}-{i}");
-        let user = json!({"firstName": mark, "lastName": mark, "id": id("user")});
+        let user = json!({"firstName": mark, "lastName": words, "id": id("user")});
         client.post("/users/create", user).await.data(201);
-        let session = json!({"id": id("session"), "customerUserID": id("user")});
+        let session = json!({"id": id("session"), "customerUserID": id("user"),
+                             "metadata": [{"key": "a", "value": words}]});
         client.post("/sessions/create", session).await.data(201);
         for message in [id("message"), id("deleted")] {
-            let body =
-                json!({"role": "user", "content": mark, "sessionID": id("session"), "id": message});
+            let body = json!({"role": "user", "content": words, "sessionID": id("session"), "id": message});
             client.post("/messages/create", body).await.data(201);
         }
         let deleted = client.delete(&format!("/messages/delete/{}", id("deleted"))).await;
@@ -200,7 +207,7 @@ async fn seen(app: &TestApp, client: &Client, own: &Records, routes: &[Route]) -
 }
 
 /// An id of the kind that no account has, as long as one that is there.
-fn unknown(kind: &str, like: &str) -> String {
+pub(crate) fn unknown(kind: &str, like: &str) -> String {
     match kind {
         "key" => like.replace(|it: char| it.is_ascii_hexdigit(), "0"),
         _ if uuid::Uuid::parse_str(like).is_ok() => {
@@ -210,7 +217,7 @@ fn unknown(kind: &str, like: &str) -> String {
     }
 }
 
-/// The answer without what differs from one request to the next.
+/// The answer, and which headers it has, without what differs from one request to the next.
 fn shape(reply: &Reply, id: &str) -> Value {
     fn walk(value: &mut Value, id: &str) {
         match value {
@@ -226,7 +233,9 @@ fn shape(reply: &Reply, id: &str) -> Value {
     }
     let mut body = reply.json();
     walk(&mut body, id);
-    json!({"status": reply.status.as_u16(), "body": body})
+    let mut headers: Vec<&str> = reply.headers.keys().map(|it| it.as_str()).collect();
+    headers.sort_unstable();
+    json!({"status": reply.status.as_u16(), "headers": headers, "body": body})
 }
 
 #[track_caller]
@@ -255,11 +264,11 @@ async fn nothing_of_another_account_can_be_seen_or_touched() {
     let app = TestApp::new().await;
     let document = app.stranger().get("/openapi.json").await.expect(200);
     let routes = routes(&document);
-    let alice = records(&app, &app.alice, MARK).await;
+    let alice = records(&app, &app.alice, MARK, "").await;
     let eve_client = app.with_key(&app.new_key("eve").await);
-    let eve = records(&app, &eve_client, "evening").await;
+    let eve = records(&app, &eve_client, "evening", "").await;
     let una_client = app.with_key(&app.new_key("una").await);
-    let una = records(&app, &una_client, "unicorn").await;
+    let una = records(&app, &una_client, "unicorn", "").await;
     let before = seen(&app, &app.alice, &alice, &routes).await;
     let mut n_refused = 0;
     for route in &routes {
@@ -297,7 +306,7 @@ async fn nothing_of_another_account_can_be_seen_or_touched() {
 async fn without_a_valid_key_nothing_differs() {
     let app = TestApp::new().await;
     let routes = routes(&app.stranger().get("/openapi.json").await.expect(200));
-    let alice = records(&app, &app.alice, MARK).await;
+    let alice = records(&app, &app.alice, MARK, "").await;
     let key = app.new_key("alice").await;
     let revoked = app.with_key(&key);
     revoked.get("/users/list").await.expect(200);
@@ -321,12 +330,12 @@ async fn without_a_valid_key_nothing_differs() {
 async fn ids_that_try_to_be_something_else_are_ids() {
     let app = TestApp::new().await;
     let routes = routes(&app.stranger().get("/openapi.json").await.expect(200));
-    let alice = records(&app, &app.alice, MARK).await;
+    let alice = records(&app, &app.alice, MARK, "").await;
     let eve_client = app.with_key(&app.new_key("eve").await);
-    let eve = records(&app, &eve_client, "evening").await;
+    let eve = records(&app, &eve_client, "evening", "").await;
     // Eve makes records of such ids; whoever names one in a path must not be her.
     let una_client = app.with_key(&app.new_key("una").await);
-    let una = records(&app, &una_client, "unicorn").await;
+    let una = records(&app, &una_client, "unicorn", "").await;
     let before = seen(&app, &app.alice, &alice, &routes).await;
     let long = "x".repeat(300);
     let right_to_left = "\u{202e}שלום/..";

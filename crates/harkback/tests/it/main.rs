@@ -39,6 +39,7 @@ mod slow_peers;
 mod startup;
 mod throughput;
 mod tidy;
+mod timing;
 mod toolchain;
 mod transcription;
 mod uploads;

@@ -18,13 +18,34 @@ pub(super) type Reply = Option<(u16, Value)>;
 /// A running server, killed when dropped.
 pub(super) struct Server {
     child: Child,
+    /// The server's own process, where the child is one that watches it.
+    watched: Option<String>,
     pub(super) url: String,
 }
 
 impl Server {
     /// Starts a server on a free port and waits until it listens.
     pub(super) fn start(binary: &Path, data: &Path) -> Result<Self, String> {
-        let mut child = Command::new(binary)
+        Self::run(Command::new(binary), data)
+    }
+
+    /// The same, with its system calls written down in `trace`.
+    pub(super) fn traced(binary: &Path, data: &Path, trace: &Path) -> Result<Self, String> {
+        let mut strace = Command::new("strace");
+        // Whole texts in hexadecimal digits, and what each descriptor is.
+        strace.args(["--follow-forks", "--seccomp-bpf", "-y", "-xx", "-s", "16777216"]);
+        strace.args(["-e", &format!("trace={}", super::trace::CALLS), "-o"]).arg(trace).arg(binary);
+        let mut server = Self::run(strace, data)
+            .map_err(|why| format!("{why}; this needs `strace` (Debian: apt install strace)"))?;
+        let pid = server.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.map_err(|it| it.to_string())?;
+        server.watched = children.split_whitespace().next().map(str::to_owned);
+        Ok(server)
+    }
+
+    fn run(mut command: Command, data: &Path) -> Result<Self, String> {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .env("HARKBACK_LOG", "warn")
@@ -32,7 +53,7 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| format!("{}: {error}", binary.display()))?;
+            .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
         let errors = child.stderr.take().ok_or("standard error is piped")?;
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
@@ -43,7 +64,7 @@ impl Server {
             }
         });
         match receiver.recv_timeout(START) {
-            Ok(url) => Ok(Self { child, url }),
+            Ok(url) => Ok(Self { child, watched: None, url }),
             Err(_) => {
                 _ = child.kill();
                 Err("the server does not listen".to_owned())
@@ -53,6 +74,12 @@ impl Server {
 
     /// `kill -9`.
     pub(super) fn kill(&mut self) -> Result<(), String> {
+        if let Some(pid) = self.watched.take() {
+            // Who watches ends when there is nothing left to watch.
+            let killed = Command::new("kill").args(["-9", &pid]).status();
+            killed.and_then(|_| self.child.wait()).map_err(|it| it.to_string())?;
+            return Ok(());
+        }
         self.child.kill().and_then(|()| self.child.wait()).map_err(|it| it.to_string())?;
         Ok(())
     }
@@ -86,6 +113,15 @@ impl Client {
 
     pub(super) async fn delete(&self, path: &str) -> Result<Reply, String> {
         self.send(self.http.delete(format!("{}{path}", self.url))).await
+    }
+
+    /// Deletes something, and returns the id of the receipt.
+    pub(super) async fn delete_with_receipt(&self, path: &str) -> Result<String, String> {
+        let request =
+            self.http.delete(format!("{}{path}", self.url)).header("x-api-key", &self.key);
+        let response = request.send().await.map_err(|it| it.to_string())?;
+        let receipt = response.headers().get("x-receipt-id").and_then(|it| it.to_str().ok());
+        receipt.map(str::to_owned).ok_or_else(|| format!("{path}: no receipt"))
     }
 
     pub(super) async fn put(&self, url: &str, body: &str) -> Result<Reply, String> {

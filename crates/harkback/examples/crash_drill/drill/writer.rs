@@ -8,7 +8,11 @@ use serde_json::{Value, json};
 
 use super::ledger::{Kind, Ledger, State};
 use super::server::{Client, Reply};
-use super::{locked, text};
+use super::{Mix, locked, text};
+
+/// Makes a file long enough for a kill to fall into its ingestion.
+const FILLER: &str = "\n\nThe bakery opens at seven, and the street before it is swept at six. Bread is sold until noon, \
+                      and what is left goes to the kitchen of the school across the river.";
 
 /// Writes at random until the server is gone. The writer of number 0 only appends to the tape: messages one after the
 /// other, each sent when the one before was acknowledged.
@@ -19,12 +23,14 @@ pub(super) async fn write(
     client: Client,
     ledger: &Mutex<Ledger>,
     number: usize,
-    round: usize,
+    (round, mix): (usize, Mix),
     mut random: StdRng,
 ) -> Result<(), String> {
-    let mut writer = Writer { client, ledger, name: format!("r{round}w{number}"), n_made: 0 };
+    let mut writer = Writer { client, ledger, name: format!("r{round}w{number}"), n_made: 0, mix };
+    // What is above all of ingestion and deletion comes last.
+    let first = if mix == Mix::Ingestion { 54 } else { 0 };
     loop {
-        let goes_on = match (number, random.random_range(0..100)) {
+        let goes_on = match (number, random.random_range(first..100)) {
             (0, _) => writer.append_to_tape().await?,
             (_, 0..40) => writer.create_message(&mut random).await?,
             (_, 40..50) => {
@@ -56,6 +62,7 @@ struct Writer<'a> {
     ledger: &'a Mutex<Ledger>,
     name: String,
     n_made: usize,
+    mix: Mix,
 }
 
 /// Each act says whether the server is still there.
@@ -97,7 +104,9 @@ impl Writer<'_> {
         let words = format!("Mira {id} runs the bakery {id} in Ulm.");
         let upload = self.client.post("/files/upload", &json!({"fileName": "a.txt"})).await?;
         let Some(grant) = self.ok(200, upload)? else { return Ok(false) };
-        let put = self.client.put(&text(&grant["data"]["uploadUrl"]), &words).await?;
+        let more = if self.mix == Mix::Ingestion { FILLER.repeat(20) } else { String::new() };
+        let body = format!("{words}{more}");
+        let put = self.client.put(&text(&grant["data"]["uploadUrl"]), &body).await?;
         if self.ok(200, put)?.is_none() {
             return Ok(false);
         }
