@@ -12,11 +12,20 @@ const MAX_POSTINGS_READ: usize = 50_000;
 /// An impact is below `K1 + 1`; this is how it fits a byte.
 const IMPACT_STEP: f32 = (K1 + 1.0) / 255.0;
 
-/// Collects the terms of passages in order.
+/// Collects the terms of passages in order: six bytes for each term of a passage, which is most of what an index takes
+/// while it is built.
 #[derive(Debug, Default)]
 pub(crate) struct Bm25Builder {
-    postings: Vec<(u32, u32, u16)>,
-    lengths: Vec<u32>,
+    terms: Vec<u32>,
+    counts: Vec<u16>,
+    passages: Vec<Counted>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    n_terms: u32,
+    /// In words, repeated ones included.
+    length: u32,
 }
 
 /// The finished index.
@@ -31,7 +40,6 @@ pub(crate) struct Bm25 {
 impl Bm25Builder {
     /// Adds the next passage by its terms, title included.
     pub(crate) fn push(&mut self, terms: impl Iterator<Item = u32>) {
-        let passage = self.lengths.len() as u32;
         let mut counts = FxHashMap::<u32, u16>::default();
         let mut length = 0;
         for term in terms {
@@ -39,38 +47,50 @@ impl Bm25Builder {
             *count = count.saturating_add(1);
             length += 1;
         }
-        self.postings.extend(counts.into_iter().map(|(term, count)| (term, passage, count)));
-        self.lengths.push(length);
+        self.passages.push(Counted { n_terms: counts.len() as u32, length });
+        for (term, count) in counts {
+            self.terms.push(term);
+            self.counts.push(count);
+        }
     }
 
     /// Builds the index over terms `0..n_terms`.
     pub(crate) fn finish(self, n_terms: usize) -> Bm25 {
-        let n_passages = self.lengths.len();
-        let total: u64 = self.lengths.iter().map(|it| u64::from(*it)).sum();
+        let n_passages = self.passages.len();
+        let total: u64 = self.passages.iter().map(|it| u64::from(it.length)).sum();
         let mean_length = (total as f32 / n_passages.max(1) as f32).max(1.0);
-        let mut postings: Vec<(u32, u8, u32)> = self
-            .postings
-            .into_iter()
-            .map(|(term, passage, count)| {
-                let length = self.lengths[passage as usize] as f32;
-                let impact = impact(f32::from(count), length / mean_length);
-                (term, (impact / IMPACT_STEP).round() as u8, passage)
-            })
-            .collect();
-        postings.sort_unstable_by(|a, b| (a.0, b.1, a.2).cmp(&(b.0, a.1, b.2)));
         let mut starts = vec![0u32; n_terms + 1];
-        for (term, ..) in &postings {
+        for term in &self.terms {
             starts[*term as usize + 1] += 1;
         }
         for i in 1..starts.len() {
             starts[i] += starts[i - 1];
         }
-        Bm25 {
-            starts,
-            passages: postings.iter().map(|it| it.2).collect(),
-            impacts: postings.iter().map(|it| it.1).collect(),
-            n_passages,
+        let mut next = starts.clone();
+        let mut passages = vec![0u32; self.terms.len()];
+        let mut impacts = vec![0u8; self.terms.len()];
+        let mut postings = self.terms.iter().zip(&self.counts);
+        for (passage, counted) in self.passages.iter().enumerate() {
+            for (term, count) in postings.by_ref().take(counted.n_terms as usize) {
+                let at = &mut next[*term as usize];
+                let impact = impact(f32::from(*count), counted.length as f32 / mean_length);
+                passages[*at as usize] = passage as u32;
+                impacts[*at as usize] = (impact / IMPACT_STEP).round() as u8;
+                *at += 1;
+            }
         }
+        let mut of_term = Vec::new();
+        for term in starts.windows(2) {
+            let range = term[0] as usize..term[1] as usize;
+            let (passages, impacts) = (&mut passages[range.clone()], &mut impacts[range]);
+            of_term.clear();
+            of_term.extend(impacts.iter().copied().zip(passages.iter().copied()));
+            of_term.sort_unstable_by(|a, b| (b.0, a.1).cmp(&(a.0, b.1)));
+            for (i, (impact, passage)) in of_term.iter().enumerate() {
+                (impacts[i], passages[i]) = (*impact, *passage);
+            }
+        }
+        Bm25 { starts, passages, impacts, n_passages }
     }
 }
 

@@ -96,8 +96,7 @@ impl SnapshotBuilder {
         }
         self.first_sentences.push(self.tokens.len() as u32);
         self.bm25.push(terms.into_iter());
-        self.has_vectors |= passage.vector.is_some();
-        self.vectors.push(passage.vector.unwrap_or(&[0.0; DIM]));
+        self.push_vector(passage.vector);
         let first = passage
             .sentences
             .first()
@@ -110,6 +109,9 @@ impl SnapshotBuilder {
     pub(crate) fn finish(mut self, rev: i64) -> Snapshot {
         let subjects = self.intern_subjects();
         let entities_of_sentences = self.find_all_names();
+        let n_sentences = self.tokens.len();
+        // A third of a kilobyte a passage that nobody needs any more.
+        self.tokens = Rows::default();
         let n_entities = self.names.len();
         let edge_to = |row, it: Edge| Edge { to: row, weight: it.weight };
         let own_passages = subjects.invert(n_entities, |it| it.to, edge_to);
@@ -127,7 +129,7 @@ impl SnapshotBuilder {
             rev,
             versions: self.versions,
             passages: self.passages,
-            n_sentences: self.tokens.len(),
+            n_sentences,
             has_vectors: self.has_vectors,
             vectors: self.vectors,
             bm25,
@@ -140,6 +142,18 @@ impl SnapshotBuilder {
             passage_entities: normalised(&counts, |it| it.weight * idf[it.to as usize]),
             entity_passages: normalised(&by_entity, |it| it.weight),
             idf,
+        }
+    }
+
+    /// Passages without a vector take no room for one unless others have theirs.
+    fn push_vector(&mut self, vector: Option<&[f32]>) {
+        const NONE: [f32; DIM] = [0.0; DIM];
+        if vector.is_some() && !self.has_vectors {
+            self.has_vectors = true;
+            (1..self.passages.len()).for_each(|_| self.vectors.push(&NONE));
+        }
+        if self.has_vectors {
+            self.vectors.push(vector.unwrap_or(&NONE));
         }
     }
 
@@ -351,4 +365,37 @@ fn without_bracket(title: &str) -> &str {
     let bare =
         title.strip_suffix(')').and_then(|it| it.rsplit_once('(')).map_or(title, |it| it.0.trim());
     if bare.is_empty() { title } else { bare }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The index of passages with these vectors.
+    fn index(vectors: &[Option<[f32; DIM]>]) -> Snapshot {
+        let mut builder = SnapshotBuilder::new();
+        for (seq, vector) in vectors.iter().enumerate() {
+            builder.push(IndexPassage {
+                place: (FileId(Uuid::nil()), Uuid::nil(), seq as u32),
+                title: "",
+                text: "Mia tends it.",
+                sentences: &[Span { start: 0, end: 13 }],
+                vector: vector.as_ref().map(|it| &it[..]),
+            });
+        }
+        builder.finish(1)
+    }
+
+    #[test]
+    fn vectors_take_room_where_there_are_any_and_stay_those_of_their_passages() {
+        let vector = [1.0 / (DIM as f32).sqrt(); DIM];
+        let one = Some(vector);
+        assert_eq!(index(&[None, None]).vectors.len(), 0);
+        for (vectors, nearest) in [([None, one, None], 1), ([one, None, None], 0)] {
+            let snapshot = index(&vectors);
+            assert_eq!(snapshot.vectors.len(), 3);
+            let query = crate::index::Quantised::new(&vector);
+            assert_eq!(snapshot.vectors.nearest(&query, 1)[0].0, nearest);
+        }
+    }
 }
