@@ -8,6 +8,9 @@ mod blobs;
 mod embed;
 mod error;
 mod export;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod ingest;
 pub mod measure;

@@ -116,7 +116,7 @@ pub async fn recognise_key(store: &Store, text: &str) -> Result<Option<ApiKey>> 
 }
 
 /// Key id and secret of a well-formed key. The checksum keeps mistyped keys away from the database.
-fn parse_key(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn parse_key(text: &str) -> Option<(&str, &str)> {
     let (key_id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
     let well_formed = key_id.len() == ID_LEN
         && secret.len() == RANDOM_LEN + CHECKSUM_LEN

@@ -9,6 +9,9 @@ pub mod clock;
 pub mod config;
 pub mod egress;
 pub mod eval;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod keys;
 pub mod models;
 pub mod startup;

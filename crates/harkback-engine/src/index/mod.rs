@@ -13,6 +13,8 @@ mod vocabulary;
 mod words;
 
 pub(crate) use build::{IndexPassage, SnapshotBuilder};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use kernels::DIM;
 pub(crate) use snapshot::{Edge, EntityId, MAX_LOOKED_AT, Mention, PassageNo, Snapshot};
 pub(crate) use vectors::{Quantised, best};
 pub(crate) use words::{Word, is_capitalised, words};

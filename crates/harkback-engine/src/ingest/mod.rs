@@ -1,6 +1,8 @@
 //! Bytes to passages: read, parse, cut, embed, stage in bounded batches, publish in one transaction.
 
 mod chunk;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod parse;
 mod parsing;
 mod reuse;

@@ -10,6 +10,8 @@ mod copy;
 mod deliveries;
 mod erasure;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod ingestions;
 mod integrity;
 mod jobs;

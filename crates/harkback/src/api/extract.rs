@@ -105,6 +105,14 @@ impl Fields {
             Some(name) => parse(&name).map(Some).ok_or_else(|| must_be(field, must)),
         }
     }
+
+    pub(super) fn read(body: &[u8]) -> Result<Self, ApiError> {
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            Ok(_) => Err(bad_request("Request body must be a JSON object")),
+            Err(_) => Err(invalid_json()),
+        }
+    }
 }
 
 impl FromRequest<AppState> for Fields {
@@ -112,11 +120,7 @@ impl FromRequest<AppState> for Fields {
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self, ApiError> {
         let body = read_body(request, app).await?;
-        match serde_json::from_slice(&body) {
-            Ok(Value::Object(fields)) => Ok(Self(fields)),
-            Ok(_) => Err(bad_request("Request body must be a JSON object")),
-            Err(_) => Err(invalid_json()),
-        }
+        Self::read(&body)
     }
 }
 
@@ -221,7 +225,7 @@ impl Params {
         }
     }
 
-    fn parse(query: &str) -> Result<Self, ApiError> {
+    pub(super) fn read(query: &str) -> Result<Self, ApiError> {
         let pairs = query.split('&').filter(|it| !it.is_empty());
         pairs
             .map(|pair| {
@@ -237,7 +241,7 @@ impl FromRequestParts<AppState> for Params {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
-        Self::parse(parts.uri.query().unwrap_or_default())
+        Self::read(parts.uri.query().unwrap_or_default())
     }
 }
 
@@ -299,14 +303,14 @@ mod tests {
 
     #[test]
     fn query_strings_are_read_leniently_but_never_guessed() {
-        let params = Params::parse("q=a+b%20c&x=1&x=2&empty=&flag&&n=%C3%A9%2B").unwrap();
+        let params = Params::read("q=a+b%20c&x=1&x=2&empty=&flag&&n=%C3%A9%2B").unwrap();
         assert_eq!(params.text("q"), Some("a b c"));
         assert_eq!(params.text("x"), Some("2"));
         assert_eq!(params.text("empty"), None);
         assert_eq!(params.text("flag"), None);
         assert_eq!(params.text("n"), Some("é+"));
         for broken in ["q=%", "q=%4", "q=%zz", "q=%ff", "%ff=1"] {
-            assert!(Params::parse(broken).is_err(), "{broken}");
+            assert!(Params::read(broken).is_err(), "{broken}");
         }
     }
 

@@ -9,6 +9,8 @@ pub mod explanation;
 pub mod export;
 pub mod extract;
 pub mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod health;
 pub mod idempotency;
 mod intake;

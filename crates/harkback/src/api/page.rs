@@ -17,6 +17,8 @@ const MAX_LIMIT: i64 = 100;
 const MAC_LEN: usize = 16;
 const HEAD_LEN: usize = 9;
 
+type SigningKey = [u8; 32];
+
 /// A list as a token knows it: a token of another one is refused.
 #[derive(Clone, Debug)]
 pub struct List<'a> {
@@ -67,11 +69,12 @@ impl List<'_> {
     /// # Errors
     /// 400 for a limit out of range, or a token that is not of this list.
     pub fn request(&self, app: &App, params: &Params) -> Result<PageRequest, ApiError> {
+        let key = signing_key(app);
         let limit = params.integer("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
         let from = match (params.text("nextToken"), params.text("previousToken")) {
-            (Some(token), _) => Some(self.open(app, "nextToken", Direction::Next, token)?),
+            (Some(token), _) => Some(self.open(&key, "nextToken", Direction::Next, token)?),
             (None, Some(token)) => {
-                Some(self.open(app, "previousToken", Direction::Previous, token)?)
+                Some(self.open(&key, "previousToken", Direction::Previous, token)?)
             }
             (None, None) => None,
         };
@@ -80,41 +83,45 @@ impl List<'_> {
 
     /// What the answer says about a page.
     pub fn tokens<T>(&self, app: &App, page: &Page<T>) -> PageTokens {
+        let key = signing_key(app);
+        let seal = |direction, cursor: &Cursor| self.seal(&key, direction, cursor);
         PageTokens {
-            next_token: page.next.as_ref().map(|it| self.seal(app, Direction::Next, it)),
-            previous_token: page
-                .previous
-                .as_ref()
-                .map(|it| self.seal(app, Direction::Previous, it)),
+            next_token: page.next.as_ref().map(|it| seal(Direction::Next, it)),
+            previous_token: page.previous.as_ref().map(|it| seal(Direction::Previous, it)),
             count: page.items.len(),
         }
     }
 
-    fn seal(&self, app: &App, direction: Direction, cursor: &Cursor) -> String {
+    pub(super) fn seal(&self, key: &SigningKey, direction: Direction, cursor: &Cursor) -> String {
         let mut bytes = vec![tag(direction)];
         bytes.extend(cursor.created_at.to_be_bytes());
         bytes.extend(cursor.id.as_bytes());
-        let mac = self.mac(app, &bytes).finalize().into_bytes();
+        let mac = self.mac(key, &bytes).finalize().into_bytes();
         bytes.extend(&mac[..MAC_LEN]);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
     fn open(
         &self,
-        app: &App,
+        key: &SigningKey,
         name: &str,
         direction: Direction,
         token: &str,
     ) -> Result<(Direction, Cursor), ApiError> {
-        self.cursor(app, direction, token)
+        self.cursor(key, direction, token)
             .map(|cursor| (direction, cursor))
             .ok_or_else(|| must_be(name, "a token from an earlier answer to the same request"))
     }
 
-    fn cursor(&self, app: &App, direction: Direction, token: &str) -> Option<Cursor> {
+    pub(super) fn cursor(
+        &self,
+        key: &SigningKey,
+        direction: Direction,
+        token: &str,
+    ) -> Option<Cursor> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (body, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_LEN)?)?;
-        self.mac(app, body).verify_truncated_left(mac).ok()?;
+        self.mac(key, body).verify_truncated_left(mac).ok()?;
         let (head, id) = body.split_at_checked(HEAD_LEN)?;
         let (tagged, time) = head.split_first()?;
         (*tagged == tag(direction)).then_some(Cursor {
@@ -124,9 +131,8 @@ impl List<'_> {
     }
 
     /// Every part goes in with its length, so that no two lists share a signature.
-    fn mac(&self, app: &App, body: &[u8]) -> Hmac<Sha256> {
-        let key = app.derived_key("pagination");
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes any key");
+    fn mac(&self, key: &SigningKey, body: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes any key");
         let mut part = |bytes: &[u8]| {
             mac.update(&(bytes.len() as u64).to_be_bytes());
             mac.update(bytes);
@@ -140,6 +146,10 @@ impl List<'_> {
         part(body);
         mac
     }
+}
+
+fn signing_key(app: &App) -> SigningKey {
+    app.derived_key("pagination")
 }
 
 fn tag(direction: Direction) -> u8 {

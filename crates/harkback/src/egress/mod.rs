@@ -19,6 +19,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 
 mod address;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 
 use address::is_public;
 

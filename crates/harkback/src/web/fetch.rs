@@ -208,7 +208,7 @@ fn conditions(known: &Validators) -> HeaderMap {
     headers
 }
 
-fn content(url: Url, answer: &Answer, max_bytes: usize) -> Fetched {
+pub(super) fn content(url: Url, answer: &Answer, max_bytes: usize) -> Fetched {
     let told = text(&answer.headers, CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
     let (media_type, parameters) = told.split_once(';').unwrap_or((&told, ""));
     let charset = parameters.split(';').find_map(|it| it.trim().strip_prefix("charset="));

@@ -2,6 +2,8 @@
 //! fetched and stored as files, which the engine then ingests like uploaded ones.
 
 mod fetch;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod page;
 mod robots;
 mod site;

@@ -233,7 +233,7 @@ impl Visits<'_> {
 }
 
 /// An address as a sitemap or a list names it, without its fragment.
-fn absolute(base: Option<&Url>, named: &str) -> Option<Url> {
+pub(super) fn absolute(base: Option<&Url>, named: &str) -> Option<Url> {
     let mut url = base.map_or_else(|| Url::parse(named), |it| it.join(named)).ok()?;
     url.set_fragment(None);
     matches!(url.scheme(), "http" | "https").then_some(url)

@@ -11,6 +11,8 @@ mod encoding;
 mod epub;
 mod flat_list;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 mod html;
 mod json;
 mod jsonl;

@@ -36,6 +36,12 @@ pub(super) fn parse(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), P
     read(pages, input, emit)
 }
 
+/// What [`parse`] makes of an `input` that is the output of `pdftotext -bbox`.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn parse_boxes(input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
+    read(poppler::read(input.bytes).map_err(|it| ParseError::io(&it))?, input, emit)
+}
+
 fn read(pages: Pages, input: &ParseInput<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let mut sheets = pages.sheets;
     if sheets.iter().all(|it| it.rows.is_empty()) {

@@ -65,7 +65,7 @@ fn stopped(error: &std::io::Error) -> ParseError {
 }
 
 /// The output is XHTML with one element a line.
-fn read(mut out: impl BufRead) -> std::io::Result<Pages> {
+pub(super) fn read(mut out: impl BufRead) -> std::io::Result<Pages> {
     let mut pages = Pages::default();
     let mut open: Option<Page> = None;
     let mut line = Vec::new();

@@ -1,0 +1,5 @@
+//! Word documents, mutated part by part.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harkback_engine::fuzzing::docx(bytes));
+harkback_fuzz::mutates_packages!();

@@ -1,0 +1,4 @@
+//! E-mails.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harkback_engine::fuzzing::mail(bytes));

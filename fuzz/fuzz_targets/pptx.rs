@@ -1,0 +1,5 @@
+//! PowerPoint presentations, mutated part by part.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harkback_engine::fuzzing::pptx(bytes));
+harkback_fuzz::mutates_packages!();
