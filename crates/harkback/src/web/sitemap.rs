@@ -65,7 +65,7 @@ fn read_xml(text: &str) -> Result<Sitemap, String> {
     // The element around `<loc>`, and what `<loc>` says.
     let (mut around, mut location) = (Around::Nothing, None::<String>);
     loop {
-        let event = reader.read_event().map_err(|error| format!("is not XML: {error}"))?;
+        let event = reader.read_event().map_err(|error| malformed(&error))?;
         match event {
             Event::Start(tag) => match tag.local_name().as_ref() {
                 "url" => around = Around::Page,
@@ -95,6 +95,12 @@ fn read_xml(text: &str) -> Result<Sitemap, String> {
             _ => {}
         }
     }
+}
+
+/// The error quotes names, which may be as long as the sitemap.
+fn malformed(error: &quick_xml::Error) -> String {
+    const MAX_CHARS: usize = 200;
+    format!("is not XML: {}", error.to_string().chars().take(MAX_CHARS).collect::<String>())
 }
 
 fn append(location: &mut Option<String>, text: &str) {

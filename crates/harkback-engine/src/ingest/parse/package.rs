@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::ParseError;
+use super::{ParseError, shorten};
 
 /// The members of a package, unpacked one by one and within bounds.
 pub(super) struct Package<'a> {
@@ -150,9 +150,13 @@ fn bomb() -> ParseError {
 /// How old Office files and encrypted new ones begin.
 pub(super) const OLE: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
 
-/// What to say of a file that is damaged.
+/// What to say of a file that is damaged. What libraries and names of parts quote of it may be as long as the file.
 pub(super) fn damaged(what: &str) -> ParseError {
-    ParseError(format!("the file is damaged or cut off ({what}): save it again and upload that"))
+    const MAX_CHARS: usize = 200;
+    ParseError(format!(
+        "the file is damaged or cut off ({}): save it again and upload that",
+        shorten(what, MAX_CHARS)
+    ))
 }
 
 /// What to say of a file that needs a password.
