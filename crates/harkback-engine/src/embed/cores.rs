@@ -47,6 +47,11 @@ impl Cores {
         Self { lanes: (0..n_cores).map(|_| lane()).collect() }
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
     /// Runs `work` on the lane with the fewest callers.
     pub(super) fn run<R>(&self, work: impl FnOnce(&Arc<ThreadPool>) -> R) -> R {
         let lane = self.lanes.iter().min_by_key(|lane| lane.n_waiting.load(Ordering::Relaxed));

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rten::ThreadPool;
 use rten_tensor::NdTensor;
@@ -11,7 +12,9 @@ use rten_tensor::prelude::*;
 use super::cores::{Cores, Urgency};
 use super::hashed;
 use super::manifest::ModelManifest;
+use super::pace::{Pace, Size};
 use super::transformer::Transformer;
+use super::{WARM_UP, WARM_UPS};
 use crate::error::{Error, Result};
 
 /// Turns texts into vectors of unit length. Cheap to clone; every method may be called from any thread and blocks it.
@@ -33,6 +36,7 @@ struct Bert {
     /// Questions have lanes of their own, so that they never queue behind ingestion.
     query_cores: Cores,
     passage_cores: Cores,
+    query_pace: Pace,
 }
 
 impl Embedder {
@@ -57,7 +61,12 @@ impl Embedder {
             query_prefix: manifest.query_prefix.clone(),
             query_cores: Cores::new(Urgency::Question),
             passage_cores: Cores::new(Urgency::Background),
+            query_pace: Pace::new(),
         };
+        for _ in 0..WARM_UPS {
+            bert.query_pace.forget();
+            bert.query(WARM_UP)?;
+        }
         Ok(Some(Self { kind: Arc::new(Kind::Transformer(Box::new(bert))) }))
     }
 
@@ -109,11 +118,16 @@ impl Embedder {
     /// If the model cannot be run.
     pub fn embed_query(&self, question: &str) -> Result<Vec<f32>> {
         match &*self.kind {
-            Kind::Transformer(bert) => {
-                let text = format!("{}{question}", bert.query_prefix);
-                bert.query_cores.run(|threads| bert.text(&text, threads))
-            }
+            Kind::Transformer(bert) => bert.query(question),
             Kind::Hashed => Ok(hashed::embed(question)),
+        }
+    }
+
+    /// Whether a question is likely to be embedded within `time`.
+    pub(crate) fn is_in_time(&self, question: &str, time: Duration) -> bool {
+        match &*self.kind {
+            Kind::Transformer(bert) => bert.query_pace.fits(Size::of(question.len()), time),
+            Kind::Hashed => true,
         }
     }
 
@@ -139,6 +153,14 @@ impl fmt::Debug for Embedder {
 }
 
 impl Bert {
+    fn query(&self, question: &str) -> Result<Vec<f32>> {
+        let text = format!("{}{question}", self.query_prefix);
+        let started = Instant::now();
+        let vector = self.query_cores.run(|threads| self.text(&text, threads));
+        self.query_pace.note(Size::of(question.len()), started.elapsed());
+        vector
+    }
+
     fn text(&self, text: &str, threads: &Arc<ThreadPool>) -> Result<Vec<f32>> {
         let tokens = self.transformer.first_tokens(text, self.transformer.room(2))?;
         let states: NdTensor<f32, 3> = self.transformer.run_single(&tokens, threads)?;

@@ -4,6 +4,7 @@ mod cores;
 mod embedder;
 mod hashed;
 mod manifest;
+mod pace;
 mod reranker;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,10 @@ pub use manifest::{
     Manifest, ModelFile, ModelManifest, ModelRole, ModelSource, ModelState, Pooling, sha256_of,
 };
 pub use reranker::Reranker;
+
+/// A model's first runs are slow: it makes some before anybody waits for it.
+const WARM_UPS: usize = 3;
+const WARM_UP: &str = "On which days can I see the doctor who treats migraine?";
 
 /// The models of a data directory; without them the memory works in lexical mode.
 #[derive(Clone, Debug, Default)]

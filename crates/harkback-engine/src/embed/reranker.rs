@@ -3,13 +3,16 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
 
 use super::cores::{Cores, Urgency};
 use super::manifest::ModelManifest;
+use super::pace::{Pace, Size};
 use super::transformer::Transformer;
+use super::{WARM_UP, WARM_UPS};
 use crate::error::{Error, Result};
 
 /// Scores texts against questions. Cheap to clone; may be called from any thread and blocks it.
@@ -22,6 +25,7 @@ struct CrossEncoder {
     transformer: Transformer,
     id: String,
     cores: Cores,
+    pace: Pace,
 }
 
 impl Reranker {
@@ -36,8 +40,14 @@ impl Reranker {
             transformer: Transformer::new(onnx, &tokenizer, "logits", manifest.max_tokens)?,
             id: manifest.id.clone(),
             cores: Cores::new(Urgency::Question),
+            pace: Pace::new(),
         };
-        Ok(Some(Self { cross_encoder: Arc::new(cross_encoder) }))
+        let reranker = Self { cross_encoder: Arc::new(cross_encoder) };
+        for _ in 0..WARM_UPS {
+            reranker.cross_encoder.pace.forget();
+            reranker.score(&[(WARM_UP.to_owned(), WARM_UP.to_owned())])?;
+        }
+        Ok(Some(reranker))
     }
 
     /// The model's id in the manifest.
@@ -51,9 +61,10 @@ impl Reranker {
     /// # Errors
     /// If the model cannot be run.
     pub fn score(&self, pairs: &[(String, String)]) -> Result<Vec<f32>> {
-        let CrossEncoder { transformer, cores, .. } = &*self.cross_encoder;
+        let CrossEncoder { transformer, cores, pace, .. } = &*self.cross_encoder;
         let room = transformer.room(3);
-        cores.map(pairs, |(question, text), threads| {
+        let started = Instant::now();
+        let scores = cores.map(pairs, |(question, text), threads| {
             let question = transformer.first_tokens(question, room / 2)?;
             let text = transformer.first_tokens(text, room - question.len())?;
             let logits: NdTensor<f32, 2> = transformer.run_pair(&question, &text, threads)?;
@@ -62,7 +73,25 @@ impl Reranker {
                 .next()
                 .ok_or_else(|| Error::Model("the reranker gave no score".to_owned()))?;
             Ok(sigmoid(*logit))
-        })
+        });
+        if !pairs.is_empty() {
+            pace.note(self.size(pairs), started.elapsed());
+        }
+        scores
+    }
+
+    /// How many pairs are read side by side.
+    pub(crate) fn n_at_once(&self) -> usize {
+        self.cross_encoder.cores.len()
+    }
+
+    /// Whether these pairs are likely to be scored within `time`.
+    pub(crate) fn is_in_time(&self, pairs: &[(String, String)], time: Duration) -> bool {
+        self.cross_encoder.pace.fits(self.size(pairs), time)
+    }
+
+    fn size(&self, pairs: &[(String, String)]) -> Size {
+        Size::of_all(pairs.iter().map(|it| it.0.len() + it.1.len()), self.n_at_once())
     }
 }
 

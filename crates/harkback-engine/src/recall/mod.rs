@@ -22,14 +22,10 @@ use crate::retrieve::{
 use crate::store::{PassageKey, PassageText, Store};
 
 pub(crate) use deadline::Deadline;
-use deadline::{Pace, Size};
 use reader::{Spoken, speak};
 
 /// Passages behind a context, an answer and facts, whatever number of them the caller wants to see.
 const EVIDENCE: usize = 10;
-
-/// How long the embedding of a question takes.
-static EMBEDDING: Pace = Pace::new();
 
 /// Stages of an answer with their wall time.
 #[derive(Default)]
@@ -145,17 +141,11 @@ async fn embed(
         return Ok(Vector::None);
     };
     let reserve = reserve(snapshot.n_passages());
-    let size = Size::of(request.query.len());
-    if !deadline.allows(reserve, &EMBEDDING, size) {
+    if !embedder.is_in_time(&request.query, deadline.left(reserve)) {
         return Ok(Vector::TooLate);
     }
     let text = request.query.clone();
-    let embedding = spawn_blocking(move || {
-        let started = Instant::now();
-        let vector = embedder.embed_query(&text);
-        EMBEDDING.note(size, started.elapsed());
-        vector
-    });
+    let embedding = spawn_blocking(move || embedder.embed_query(&text));
     let embedding = deadline.wait(reserve, embedding);
     match timings.time("embed", embedding).await {
         Some(vector) => Ok(Vector::Of(vector.map_err(|e| Error::Io(e.into()))??)),

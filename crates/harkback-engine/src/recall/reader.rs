@@ -1,11 +1,11 @@
 //! Which sentences are spoken: the cross-encoder reads those that bear on the question, as far as the budget goes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::deadline::{Deadline, Pace, Size};
+use super::deadline::Deadline;
 use crate::embed::Reranker;
 use crate::error::{Error, Result};
 use crate::index::Snapshot;
@@ -13,11 +13,6 @@ use crate::retrieve::{Evidence, Query, choose, readings};
 
 /// Left for putting the answer together.
 const RESERVE: Duration = Duration::from_millis(1);
-/// Sentences read at once where time is short: as few as the cores bear without waiting for each other.
-const READ_AT_ONCE: usize = 2;
-
-/// How long the sentences read at once take.
-static READING: Pace = Pace::new();
 
 /// An answer fit to be spoken.
 pub(super) struct Spoken {
@@ -42,7 +37,7 @@ pub(super) async fn speak(
     if let Some(reranker) = reranker.filter(|_| !readings.are_settled()) {
         let pairs: Vec<(String, String)> =
             readings.sentences.iter().map(|it| (it.question.clone(), it.text.clone())).collect();
-        let at_once = if deadline.is_set() { READ_AT_ONCE } else { usize::MAX };
+        let at_once = if deadline.is_set() { reranker.n_at_once() } else { usize::MAX };
         let (sender, mut scored) = mpsc::unbounded_channel();
         spawn_blocking(move || read(&reranker, &pairs, at_once, deadline, &sender));
         while fits.len() < readings.sentences.len() {
@@ -72,18 +67,9 @@ fn read(
     sender: &mpsc::UnboundedSender<Result<Vec<f32>>>,
 ) {
     for group in pairs.chunks(at_once) {
-        // They are read side by side: the longest decides.
-        let longest = group.iter().map(|it| it.0.len() + it.1.len()).max().unwrap_or_default();
-        let size = Size::of(longest);
-        if !deadline.allows(RESERVE, &READING, size) {
-            return;
-        }
-        let started = Instant::now();
-        let scores = reranker.score(group);
-        if deadline.is_set() {
-            READING.note(size, started.elapsed());
-        }
-        if sender.send(scores).is_err() {
+        if !reranker.is_in_time(group, deadline.left(RESERVE))
+            || sender.send(reranker.score(group)).is_err()
+        {
             return;
         }
     }
