@@ -105,21 +105,40 @@ pub struct DeletedCounts {
 impl DeletedCounts {
     /// Adds what else was taken.
     pub(crate) fn add(&mut self, more: &Self) {
-        self.memories += more.memories;
-        self.files += more.files;
-        self.samples += more.samples;
-        self.passages += more.passages;
-        self.sentences += more.sentences;
-        self.vectors += more.vectors;
-        self.entities = self.entities.zip(more.entities).map(|(a, b)| a + b);
-        self.relations = self.relations.zip(more.relations).map(|(a, b)| a + b);
-        self.blobs += more.blobs;
-        self.blob_bytes += more.blob_bytes;
-        self.jobs += more.jobs;
-        self.deliveries += more.deliveries;
-        self.users += more.users;
-        self.sessions += more.sessions;
-        self.messages += more.messages;
+        let Self {
+            memories,
+            files,
+            samples,
+            passages,
+            sentences,
+            vectors,
+            entities,
+            relations,
+            blobs,
+            blob_bytes,
+            jobs,
+            deliveries,
+            users,
+            sessions,
+            messages,
+            kept_answers,
+        } = more;
+        self.memories += memories;
+        self.files += files;
+        self.samples += samples;
+        self.passages += passages;
+        self.sentences += sentences;
+        self.vectors += vectors;
+        self.entities = self.entities.zip(*entities).map(|(a, b)| a + b);
+        self.relations = self.relations.zip(*relations).map(|(a, b)| a + b);
+        self.blobs += blobs;
+        self.blob_bytes += blob_bytes;
+        self.jobs += jobs;
+        self.deliveries += deliveries;
+        self.users += users;
+        self.sessions += sessions;
+        self.messages += messages;
+        self.kept_answers += kept_answers;
     }
 }
 

@@ -11,6 +11,8 @@
 #![expect(clippy::print_stdout, reason = "a command for developers")]
 
 mod corpus;
+#[path = "../listening/mod.rs"]
+mod listening;
 mod memory;
 mod server;
 mod speed;

@@ -1,17 +1,13 @@
 //! The server as a child process, somebody who calls it, and how much memory it and its own children have.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::Result;
+use crate::{Result, listening};
 
 /// A server of our own; it ends with this value.
 pub(crate) struct Running {
@@ -32,21 +28,7 @@ impl Running {
                 command.env("PIP_NO_INDEX", "1").arg("--models").arg(data.join("no-models"));
             }
         }
-        let mut child = command
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|e| format!("{}: {e}; build it or name it with --server", server.display()))?;
-        let stderr = child.stderr.take().expect("it is piped");
-        let (sender, found) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(std::result::Result::ok) {
-                match line.strip_prefix("listening on ") {
-                    Some(url) => _ = sender.send(url.to_owned()),
-                    None => println!("server: {line}"),
-                }
-            }
-        });
-        let url = found.recv_timeout(Duration::from_secs(120))?;
+        let (child, url) = listening::start(&mut command)?;
         Ok(Self { child, url })
     }
 

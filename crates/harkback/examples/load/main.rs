@@ -5,15 +5,14 @@
 
 #![expect(clippy::print_stdout, reason = "a command for developers")]
 
+#[path = "../listening/mod.rs"]
+mod listening;
 mod open_loop;
 
 use std::error::Error;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
@@ -29,7 +28,7 @@ const QUESTIONS: [&str; 5] = [
     "What do I do in an emergency at night?",
 ];
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Load on a server of its own, over loopback.
 #[derive(Parser)]
@@ -110,25 +109,9 @@ struct Running {
 
 impl Running {
     fn start(server: &Path, data: &Path) -> Result<Self> {
-        let mut child = Command::new(server)
-            .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data"])
-            .arg(data)
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| {
-                format!("{}: {error}; build it or name it with --server", server.display())
-            })?;
-        let stderr = child.stderr.take().expect("it is piped");
-        let (sender, found) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(std::result::Result::ok) {
-                match line.strip_prefix("listening on ") {
-                    Some(url) => _ = sender.send(url.to_owned()),
-                    None => println!("server: {line}"),
-                }
-            }
-        });
-        let url = found.recv_timeout(Duration::from_secs(60))?;
+        let mut command = Command::new(server);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data"]).arg(data);
+        let (child, url) = listening::start(&mut command)?;
         Ok(Self { child, url })
     }
 
@@ -190,15 +173,8 @@ impl Caller {
             .await?
             .error_for_status()?;
         let ingested = Command::new(server)
-            .args([
-                "ingest",
-                "--memory",
-                &caller.memory_id,
-                "--url",
-                &caller.url,
-                "--key",
-                &caller.key,
-            ])
+            .args(["ingest", "--memory", &caller.memory_id, "--url", &caller.url])
+            .env("HARKBACK_API_KEY", &caller.key)
             .args(fs::read_dir(&sample)?.filter_map(|it| Some(it.ok()?.path())).filter(|it| {
                 it.extension().is_some_and(|it| it == "md" || it == "txt" || it == "csv")
             }))

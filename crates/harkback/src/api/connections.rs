@@ -1,6 +1,5 @@
 //! How are connections taken, and when are they closed? A peer that is slow to send its request or to take its answer
-//! loses its connection; beyond the most that may be open, of all peers or of
-//! one, a connection is told to come back.
+//! loses its connection; beyond the most that may be open, of all peers or of one, a connection is told to come back.
 
 use std::io;
 use std::net::SocketAddr;

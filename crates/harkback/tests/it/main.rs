@@ -37,7 +37,6 @@ mod schemathesis;
 mod sessions;
 mod slow_peers;
 mod startup;
-mod throughput;
 mod tidy;
 mod timing;
 mod toolchain;
