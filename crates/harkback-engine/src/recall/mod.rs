@@ -80,7 +80,8 @@ async fn answer(
     let fetching = fetch(store, &snapshot, record, found.ranked);
     let fetching = deadline.wait(Duration::ZERO, fetching);
     let Some(evidence) = timings.time("hydrate", fetching).await.transpose()? else {
-        return Ok(Recall { embedder, is_partial: true, ..Recall::default() });
+        let timings = timings.0;
+        return Ok(Recall { embedder, is_partial: true, timings, ..Recall::default() });
     };
     let seen = &evidence[..evidence.len().min(request.top_k)];
     let behind = &evidence[..evidence.len().min(EVIDENCE)];

@@ -119,7 +119,7 @@ impl Running {
     async fn watch_memory(&self, lasting: Duration) {
         for tenth in 1.. {
             tokio::time::sleep(lasting / 10).await;
-            self.print_memory(&format!("after {:.0} s", (lasting * tenth / 10).as_secs_f64()));
+            self.print_memory(&format!("after {:?}", lasting * tenth / 10));
         }
     }
 

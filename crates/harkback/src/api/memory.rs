@@ -145,7 +145,7 @@ pub struct SourceBody {
 /// Ask a memory
 ///
 /// `X-Harkback-Mode` tells whether meaning was compared (`semantic`) or only words (`lexical`, where the
-/// embedding model is not installed), `Server-Timing` how long each stage took.
+/// embedding model is not installed), `Server-Timing` how long each stage took, and all of them with waiting (`total`).
 #[utoipa::path(
     get,
     path = "/memory",
@@ -191,7 +191,7 @@ pub async fn query_memory(
     let recall = app.memory.recall(&record, &request).await?;
     let mode = if recall.embedder.is_some() { "semantic" } else { "lexical" };
     let headers = AppendHeaders([
-        ("server-timing", server_timing(&recall)),
+        ("server-timing", server_timing(&recall, came.elapsed())),
         ("x-harkback-mode", HeaderValue::from_static(mode)),
     ]);
     let partial = has_budget.then_some(recall.is_partial);
@@ -257,11 +257,13 @@ fn answer(recall: Recall, shape: Shape, kind: MemoryKind, mode: RecallMode) -> M
     }
 }
 
-/// Stages in milliseconds, after the W3C's Server Timing.
-fn server_timing(recall: &Recall) -> HeaderValue {
+/// The stages and the whole in milliseconds, after the W3C's Server Timing. The whole has what the stages do not: waiting for a
+/// turn or for an index.
+fn server_timing(recall: &Recall, total: Duration) -> HeaderValue {
     let stages: Vec<String> = recall
         .timings
         .iter()
+        .chain([&("total", total)])
         .map(|(stage, took)| format!("{stage};dur={:.3}", took.as_secs_f64() * 1000.0))
         .collect();
     HeaderValue::from_str(&stages.join(", ")).expect("stages are named in ASCII")

@@ -155,6 +155,10 @@ async fn the_headers_tell_the_mode_and_the_time() {
         let (name, took) = stage.split_once(";dur=").unwrap();
         assert!(!name.is_empty() && took.parse::<f64>().unwrap() >= 0.0, "{timing}");
     }
+    assert!(timing.contains("rank;") && timing.contains("total;"), "{timing}");
+    let empty = crate::fixtures::memory(&app.alice).await;
+    let reply = app.alice.get(&format!("/memory?memoryID={empty}&query=library")).await;
+    assert!(reply.headers["server-timing"].to_str().unwrap().starts_with("total;dur="));
 }
 
 #[tokio::test]
