@@ -31,7 +31,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Encode, Sqlite, SqlitePool, Transaction, Type};
 
@@ -67,7 +67,8 @@ impl Store {
     /// Opens (and creates or migrates) the database `harkback.db` in `dir`, which must exist.
     ///
     /// # Errors
-    /// If the file cannot be opened, or was written by a newer version.
+    /// [`BadInput`](Error::BadInput) if the file was written by a newer version; otherwise if it cannot be opened or brought up
+    /// to date.
     pub async fn open(dir: &Path) -> Result<Self> {
         let options = SqliteConnectOptions::new()
             .filename(dir.join("harkback.db"))
@@ -88,7 +89,7 @@ impl Store {
             .acquire_slow_threshold(WRITER_TIMEOUT)
             .connect_with(options.clone())
             .await?;
-        migrator().run(&writer).await.map_err(|e| Error::Corrupt(format!("migration: {e}")))?;
+        migrate(&writer).await?;
         let reader = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(READER_TIMEOUT)
@@ -167,6 +168,23 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
 ];
 
+/// Brings the schema up to date, or leaves it as it was. One program at a time does so: who comes second finds it done.
+async fn migrate(writer: &SqlitePool) -> Result<()> {
+    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    migrator().run(&mut *tx).await.map_err(migration_error)?;
+    Ok(tx.commit().await?)
+}
+
+fn migration_error(error: MigrateError) -> Error {
+    match error {
+        MigrateError::VersionMissing(version) => Error::BadInput(format!(
+            "the data directory was written by a newer version of harkback (its schema is {version}, this one's {}): use that one",
+            MIGRATIONS.len()
+        )),
+        other => Error::Database(other.into()),
+    }
+}
+
 fn migrator() -> Migrator {
     let migrations = MIGRATIONS.iter().map(|&(version, name, sql)| {
         let sql = sqlx::SqlStr::from_static(sql);
@@ -177,3 +195,40 @@ fn migrator() -> Migrator {
 
 #[cfg(test)]
 pub(crate) mod ingestion_tests;
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn programs_that_open_a_new_directory_at_once_all_can() {
+        for _ in 0..5 {
+            let dir = tempfile::tempdir().unwrap();
+            let opened = join_all((0..12).map(|_| Store::open(dir.path()))).await;
+            let n_migrations: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations")
+                .fetch_one(&opened[0].as_ref().unwrap().reader)
+                .await
+                .unwrap();
+            assert_eq!(n_migrations, MIGRATIONS.len() as i64);
+            assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_directory_of_a_newer_version_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                   VALUES (9999, 'of tomorrow', TRUE, x'00', 0)";
+        sqlx::query(sql).execute(&store.writer).await.unwrap();
+        store.close().await;
+        let error = Store::open(dir.path()).await.unwrap_err();
+        assert!(matches!(error, Error::BadInput(_)), "{error:?}");
+        assert!(
+            error.to_string().contains("newer version of harkback (its schema is 9999"),
+            "{error}"
+        );
+    }
+}
