@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::blobs::Blobs;
@@ -12,7 +13,9 @@ use crate::error::Result;
 use crate::export::Export;
 use crate::index::Snapshot;
 use crate::ingest::{Ingest, Intake, Parsing, Tally, Transcriber};
-use crate::model::{FileRecord, Job, MemoryRecord, Micros, Recall, RecallRequest, Receipt};
+use crate::model::{
+    FileRecord, Job, MemoryRecord, MemoryRevision, Micros, Recall, RecallRequest, Receipt,
+};
 use crate::recall::{self, Deadline};
 use crate::resident::{MAX_BYTES, Residents};
 use crate::store::{Finish, Progress, Store};
@@ -20,7 +23,7 @@ use crate::store::{Finish, Progress, Store};
 /// Left of a question's budget when it stops waiting for an index that is being built.
 const INDEX_RESERVE: Duration = Duration::from_millis(8);
 
-/// How long a deletion waits for the indexes: clients give up on it after 5 s.
+/// How long a deletion waits for all the indexes it changes: clients give up on it after 5 s.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How far a job came.
@@ -42,7 +45,7 @@ pub struct Memory {
     parsing: Parsing,
     transcriber: Option<Transcriber>,
     tally: Arc<Tally>,
-    residents: Arc<Residents>,
+    residents: Residents,
 }
 
 impl Memory {
@@ -55,7 +58,7 @@ impl Memory {
     /// If the blob directory cannot be made.
     pub async fn open(dir: &Path, store: Store, models: Models, parsing: Parsing) -> Result<Self> {
         let blobs = Blobs::open(dir).await?;
-        let residents = Arc::new(Residents::new(store.clone()));
+        let residents = Residents::new(store.clone());
         let tally = Arc::default();
         Ok(Self { store, blobs, models, parsing, transcriber: None, tally, residents })
     }
@@ -117,6 +120,7 @@ impl Memory {
                 ..Progress::default()
             };
             self.store.update_progress(job, progress, now()).await?;
+            self.residents.wait_for_last_readers(job.memory_id).await;
             self.store.collect_dead_versions(job).await?;
             match self.store.finish_job(job, now()).await? {
                 Finish::Done(_) => return Ok(JobEnd::Done),
@@ -140,7 +144,7 @@ impl Memory {
         let before = self.residents.last(record.memory_id);
         let removed = self.store.remove_sample(record.memory_id, file, receipt_id, now).await?;
         let Some(mut receipt) = removed else { return Ok(None) };
-        self.rebuild_after(&mut receipt, vec![before]).await?;
+        self.rebuild_after(&mut receipt, vec![before]).await;
         Ok(Some(receipt))
     }
 
@@ -161,7 +165,7 @@ impl Memory {
             self.blobs.delete(&key).await?;
         }
         let before = receipt.memories.iter().map(|it| self.residents.last(it.memory_id)).collect();
-        self.rebuild_after(&mut receipt, before).await?;
+        self.rebuild_after(&mut receipt, before).await;
         Ok(Some(receipt))
     }
 
@@ -182,23 +186,26 @@ impl Memory {
         if let Some(before) = before.filter(|it| receipt.memories[0].rev == it.rev) {
             receipt.counts.entities = Some(before.n_entities() as i64);
             receipt.counts.relations = Some(before.n_relations() as i64);
-            self.store.complete_receipt(&receipt).await?;
+            self.complete(&receipt).await;
         }
         Ok(Some(receipt))
     }
 
     /// Builds the indexes of a deletion's memories anew where they are in RAM; on a large memory that goes on after the
     /// deletion was acknowledged, for no deleted text is shown from an index that is behind. Where each was of the revision just before
-    /// the deletion and is of the one just after it now, the difference of their graphs is the deletion's.
-    async fn rebuild_after(
-        &self,
-        receipt: &mut Receipt,
-        before: Vec<Option<Arc<Snapshot>>>,
-    ) -> Result<()> {
+    /// the deletion and is of the one just after it now, the difference of their graphs is the deletion's; otherwise, or if the
+    /// store fails, the receipt lacks it.
+    async fn rebuild_after(&self, receipt: &mut Receipt, before: Vec<Option<Arc<Snapshot>>>) {
+        let deadline = Instant::now() + PATIENCE;
+        let changed = |it: &MemoryRevision| self.residents.catch_up(it.memory_id, it.rev);
+        let building: Vec<_> = receipt.memories.iter().map(changed).collect();
         let (mut n_entities, mut n_relations, mut is_known) = (0, 0, true);
-        for (revision, before) in receipt.memories.iter().zip(before) {
-            let after = self.residents.catch_up(revision.memory_id, PATIENCE).await?;
-            match (before, after) {
+        for ((revision, before), building) in receipt.memories.iter().zip(before).zip(building) {
+            let after = match building {
+                Some(building) => timeout_at(deadline, building).await.ok().and_then(Result::ok),
+                None => None,
+            };
+            match (before, after.flatten()) {
                 (Some(before), Some(after))
                     if before.rev + 1 == revision.rev && after.rev == revision.rev =>
                 {
@@ -211,9 +218,19 @@ impl Memory {
         if is_known && !receipt.memories.is_empty() {
             receipt.counts.entities = Some(n_entities);
             receipt.counts.relations = Some(n_relations);
-            self.store.complete_receipt(receipt).await?;
+            self.complete(receipt).await;
         }
-        Ok(())
+    }
+
+    /// The deletion is done: that its receipt tells less is no reason to say otherwise.
+    async fn complete(&self, receipt: &Receipt) {
+        if let Err(error) = self.store.complete_receipt(receipt).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                receipt.id = %receipt.receipt_id,
+                "the counts of the graph cannot be written into a receipt"
+            );
+        }
     }
 
     /// The memory at its present revision, to be read piece by piece. The caller has checked that `record` is the asking
@@ -253,5 +270,38 @@ impl Memory {
     /// The embedding model in use, `None` in lexical mode.
     pub fn embedder_id(&self) -> Option<&str> {
         self.models.embedder.as_ref().map(|it| it.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::model::{AccountId, DeletionKind, MemoryId};
+
+    #[tokio::test]
+    async fn a_deletion_in_many_memories_is_patient_once_and_a_failing_index_is_no_failure_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        let memory =
+            Memory::open(dir.path(), store.clone(), Models::default(), Parsing::InProcess).await;
+        let memory = memory.unwrap();
+        let account = AccountId(Uuid::from_u128(1));
+        let mut receipt =
+            Receipt::new(account, Uuid::from_u128(2), DeletionKind::File, "a", Micros::default());
+        for n in 0..8 {
+            let memory_id = MemoryId(Uuid::from_u128(100 + n));
+            memory.residents.rebuild(memory_id).await.unwrap();
+            receipt.memories.push(MemoryRevision { memory_id, rev: 1 });
+        }
+        let before = vec![None; receipt.memories.len()];
+        let busy = memory.residents.stop_building().await;
+        let done = memory.rebuild_after(&mut receipt, before.clone());
+        timeout(PATIENCE * 4, done).await.expect("it waits for all of them together");
+        drop(busy);
+        store.close().await;
+        memory.rebuild_after(&mut receipt, before).await;
+        assert_eq!(receipt.counts.entities, None);
     }
 }

@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::runtime::Handle;
-use tokio::sync::OwnedMutexGuard;
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::error::{Error, Result};
 use crate::index::{IndexPassage, Snapshot, SnapshotBuilder};
@@ -20,25 +20,34 @@ use crate::store::Store;
 /// Bytes of snapshots kept; the one in use is kept whatever its size.
 pub(crate) const MAX_BYTES: usize = 4 << 30;
 
-/// The snapshots of a data directory.
-#[derive(Debug)]
+/// How long questions that began with a snapshot that was replaced are waited for, and how often they are looked at. A
+/// question takes less; an export may take minutes, and says then that the memory was changed.
+const LAST_READERS: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The snapshots of a data directory. Cheap to clone.
+#[derive(Clone, Debug)]
 pub(crate) struct Residents {
     store: Store,
     slots: Arc<Mutex<HashMap<MemoryId, Arc<Slot>>>>,
-    uses: AtomicU64,
+    uses: Arc<AtomicU64>,
+    /// A permit for each index that may be built at once: more would only take threads and cores from questions.
+    builders: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
 struct Slot {
     snapshot: ArcSwapOption<Snapshot>,
-    building: Arc<tokio::sync::Mutex<()>>,
+    /// Those that were replaced, as long as somebody reads them.
+    older: Mutex<Vec<Weak<Snapshot>>>,
+    building: tokio::sync::Mutex<()>,
     n_behind: AtomicUsize,
     last_use: AtomicU64,
 }
 
 /// While it lives, readers of the memory are content with the last snapshot instead of waiting for one of each revision.
-/// The texts that they are shown are live all the same. During an ingestion whoever holds it calls [`Residents::rebuild`]
-/// before it tells anyone that the files are in.
+/// No text of a file that was deleted is shown to them all the same. During an ingestion whoever holds it calls
+/// [`Residents::rebuild`] before it tells anyone that the files are in.
 #[derive(Debug)]
 pub(crate) struct Behind(Arc<Slot>);
 
@@ -51,20 +60,18 @@ impl Drop for Behind {
 impl Residents {
     /// Nothing is resident yet.
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, slots: Arc::default(), uses: AtomicU64::default() }
+        let n_cores = thread::available_parallelism().map_or(1, usize::from);
+        let builders = Arc::new(Semaphore::new(n_cores));
+        Self { store, slots: Arc::default(), uses: Arc::default(), builders }
     }
 
     /// A snapshot of `record`'s revision or a later one; while a [`Behind`] lives, the last one.
     pub(crate) async fn snapshot(&self, record: &MemoryRecord) -> Result<Arc<Snapshot>> {
         let slot = self.slot(record.memory_id);
-        if let Some(snapshot) = slot.fresh(record.rev) {
-            return Ok(snapshot);
+        match slot.fresh(record.rev) {
+            Some(snapshot) => Ok(snapshot),
+            None => self.of_revision(record.memory_id, record.rev).await,
         }
-        let building = Arc::clone(&slot.building).lock_owned().await;
-        if let Some(snapshot) = slot.fresh(record.rev) {
-            return Ok(snapshot);
-        }
-        self.build(record.memory_id, slot, building).await
     }
 
     /// The last snapshot, however old.
@@ -72,38 +79,34 @@ impl Residents {
         self.slot(memory).snapshot.load_full()
     }
 
-    /// Builds the snapshot of what the store holds now and gives it to all readers that come after.
+    /// The snapshot of what the store holds now, which all readers that come after get.
     pub(crate) async fn rebuild(&self, memory: MemoryId) -> Result<Arc<Snapshot>> {
-        let slot = self.slot(memory);
-        let building = Arc::clone(&slot.building).lock_owned().await;
-        self.build(memory, slot, building).await
+        let rev = self.store.memory(memory).await?.map_or(0, |it| it.rev);
+        self.of_revision(memory, rev).await
     }
 
-    /// Rebuilds the snapshot if there is one, and waits for it for as long as `patience` lasts: `None` if there is none, or
-    /// it was not there in time. Until it is, readers do with the last one.
-    pub(crate) async fn catch_up(
+    /// Has the snapshot built of revision `rev` or a later one, if there is one in RAM. That goes on whether or not the
+    /// handle is awaited; until it ends, readers do with the last one. It brings `None` if the snapshot cannot be built,
+    /// which is logged: the next reader tries again.
+    pub(crate) fn catch_up(
         &self,
         memory: MemoryId,
-        patience: Duration,
-    ) -> Result<Option<Arc<Snapshot>>> {
-        let slot = self.slot(memory);
-        if slot.snapshot.load().is_none() {
-            return Ok(None);
-        }
-        let (store, slots) = (self.store.clone(), Arc::clone(&self.slots));
-        let (behind, runtime) = (self.behind(memory), Handle::current());
-        let built = spawn_blocking(move || {
-            runtime.block_on(async {
-                let _building = slot.building.lock().await;
-                let snapshot = publish(&store, &slots, &slot, memory).await;
-                drop(behind);
-                snapshot
-            })
-        });
-        match timeout(patience, built).await {
-            Ok(built) => built.map_err(|e| Error::Io(e.into()))?.map(Some),
-            Err(_) => Ok(None),
-        }
+        rev: i64,
+    ) -> Option<JoinHandle<Option<Arc<Snapshot>>>> {
+        self.slot(memory).snapshot.load().as_ref()?;
+        let (residents, behind) = (self.clone(), self.behind(memory));
+        Some(spawn(async move {
+            let built = residents.build(memory, rev).await;
+            drop(behind);
+            let report = |error: &Error| {
+                tracing::error!(
+                    error = error as &dyn std::error::Error,
+                    memory.id = %memory.0,
+                    "an index cannot be built after a deletion"
+                );
+            };
+            built.inspect_err(report).ok()
+        }))
     }
 
     /// Lets readers of a memory do with its last snapshot.
@@ -111,6 +114,17 @@ impl Residents {
         let slot = self.slot(memory);
         slot.n_behind.fetch_add(1, Ordering::AcqRel);
         Behind(slot)
+    }
+
+    /// Waits until nobody reads a snapshot of the memory that was replaced, or they take too long.
+    pub(crate) async fn wait_for_last_readers(&self, memory: MemoryId) {
+        let slot = self.slot(memory);
+        let unread = async {
+            while slot.has_older_in_use() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        _ = tokio::time::timeout(LAST_READERS, unread).await;
     }
 
     /// Forgets a memory.
@@ -124,6 +138,13 @@ impl Residents {
         slots.values().map(|it| it.n_bytes()).sum()
     }
 
+    /// As if other indexes took all builders.
+    #[cfg(test)]
+    pub(crate) async fn stop_building(&self) -> tokio::sync::OwnedSemaphorePermit {
+        let n_builders = self.builders.available_permits() as u32;
+        Arc::clone(&self.builders).acquire_many_owned(n_builders).await.unwrap()
+    }
+
     fn slot(&self, memory: MemoryId) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = slots.entry(memory).or_default();
@@ -131,48 +152,54 @@ impl Residents {
         Arc::clone(slot)
     }
 
-    /// Builds on a thread of its own and to the end, even if the caller stops waiting.
-    async fn build(
-        &self,
-        memory: MemoryId,
-        slot: Arc<Slot>,
-        building: OwnedMutexGuard<()>,
-    ) -> Result<Arc<Snapshot>> {
-        let (store, slots) = (self.store.clone(), Arc::clone(&self.slots));
-        let runtime = Handle::current();
-        let built = spawn_blocking(move || {
-            let _building = building;
-            runtime.block_on(publish(&store, &slots, &slot, memory))
-        });
-        built.await.map_err(|e| Error::Io(e.into()))?
+    /// As [`build`](Self::build), to its end even if the caller stops waiting.
+    async fn of_revision(&self, memory: MemoryId, rev: i64) -> Result<Arc<Snapshot>> {
+        let residents = self.clone();
+        let building = spawn(async move { residents.build(memory, rev).await });
+        building.await.map_err(|e| Error::Io(e.into()))?
     }
-}
 
-/// Reads a snapshot and gives it to all readers that come after. The caller holds `slot.building`.
-async fn publish(
-    store: &Store,
-    slots: &Mutex<HashMap<MemoryId, Arc<Slot>>>,
-    slot: &Slot,
-    memory: MemoryId,
-) -> Result<Arc<Snapshot>> {
-    let snapshot = Arc::new(read_snapshot(store, memory).await?);
-    slot.snapshot.store(Some(Arc::clone(&snapshot)));
-    evict(slots, memory);
-    Ok(snapshot)
-}
-
-fn evict(slots: &Mutex<HashMap<MemoryId, Arc<Slot>>>, keep: MemoryId) {
-    let slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut by_use: Vec<_> = slots.iter().filter(|it| *it.0 != keep).map(|it| it.1).collect();
-    by_use.sort_by_key(|it| it.last_use.load(Ordering::Relaxed));
-    let mut total: usize = slots.values().map(|it| it.n_bytes()).sum();
-    for slot in by_use {
-        if total <= MAX_BYTES {
-            break;
+    /// A snapshot of revision `rev` or later, built if it is not there. Of those who come while one is built, the first
+    /// builds the next, and the others find it. A thread is taken only while there is something to compute.
+    async fn build(&self, memory: MemoryId, rev: i64) -> Result<Arc<Snapshot>> {
+        let slot = self.slot(memory);
+        let _building = slot.building.lock().await;
+        if let Some(snapshot) = slot.snapshot.load_full().filter(|it| it.rev >= rev) {
+            return Ok(snapshot);
         }
-        total -= slot.n_bytes();
-        slot.snapshot.store(None);
+        let builder = Arc::clone(&self.builders).acquire_owned().await;
+        let (store, runtime) = (self.store.clone(), Handle::current());
+        let built = spawn_blocking(move || {
+            let _builder = builder.expect("the semaphore is never closed");
+            runtime.block_on(read_snapshot(&store, memory))
+        });
+        let snapshot = Arc::new(built.await.map_err(|e| Error::Io(e.into()))??);
+        slot.replace(Some(Arc::clone(&snapshot)));
+        self.evict(memory);
+        Ok(snapshot)
     }
+
+    fn evict(&self, keep: MemoryId) {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_use: Vec<_> = slots.iter().filter(|it| *it.0 != keep).map(|it| it.1).collect();
+        by_use.sort_by_key(|it| it.last_use.load(Ordering::Relaxed));
+        let mut total: usize = slots.values().map(|it| it.n_bytes()).sum();
+        for slot in by_use {
+            if total <= MAX_BYTES {
+                break;
+            }
+            total -= slot.n_bytes();
+            slot.replace(None);
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the engine has no App; a shutdown need not wait for an index, which is built of the truth again"
+)]
+fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(work)
 }
 
 impl Slot {
@@ -183,6 +210,18 @@ impl Slot {
     fn fresh(&self, rev: i64) -> Option<Arc<Snapshot>> {
         let snapshot = self.snapshot.load_full()?;
         (snapshot.rev >= rev || self.n_behind.load(Ordering::Acquire) > 0).then_some(snapshot)
+    }
+
+    fn replace(&self, snapshot: Option<Arc<Snapshot>>) {
+        let Some(old) = self.snapshot.swap(snapshot) else { return };
+        let mut older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
+        older.retain(|it| it.strong_count() > 0);
+        older.push(Arc::downgrade(&old));
+    }
+
+    fn has_older_in_use(&self) -> bool {
+        let older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
+        older.iter().any(|it| it.strong_count() > 0)
     }
 }
 
@@ -203,6 +242,8 @@ async fn read_snapshot(store: &Store, memory: MemoryId) -> Result<Snapshot> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
     use crate::store::ingestion_tests::Fixture;
 
@@ -219,24 +260,72 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_index_is_built_to_its_end_when_patience_is_over() {
+    async fn an_index_is_built_to_its_end_though_nobody_waits_for_it() {
         let Fixture { store, record, .. } = &Fixture::new().await;
         let residents = Residents::new(store.clone());
-        let memory = record.memory_id;
-        assert!(residents.catch_up(memory, Duration::MAX).await.unwrap().is_none(), "not in RAM");
+        let (memory, rev) = (record.memory_id, record.rev + 1);
+        assert!(residents.catch_up(memory, rev).is_none(), "not in RAM");
         let first = residents.snapshot(record).await.unwrap();
         let slot = residents.slot(memory);
         let building = slot.building.lock().await;
-        let too_late = residents.catch_up(memory, Duration::from_millis(1)).await.unwrap();
-        assert!(too_late.is_none());
-        let later = MemoryRecord { rev: record.rev + 1, ..record.clone() };
+        drop(residents.catch_up(memory, rev).unwrap());
+        let later = MemoryRecord { rev, ..record.clone() };
         assert!(Arc::ptr_eq(&first, &residents.snapshot(&later).await.unwrap()), "the last one");
         drop(building);
-        while residents.slot(memory).n_behind.load(Ordering::Acquire) > 0 {
+        while slot.n_behind.load(Ordering::Acquire) > 0 {
             tokio::task::yield_now().await;
         }
         assert!(!Arc::ptr_eq(&first, &residents.last(memory).unwrap()));
-        let in_time = residents.catch_up(memory, Duration::from_secs(3600)).await.unwrap();
-        assert!(Arc::ptr_eq(&in_time.unwrap(), &residents.last(memory).unwrap()));
+    }
+
+    #[test]
+    fn many_deletions_cost_one_index_and_no_thread_while_they_wait() {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().max_blocking_threads(2).build().unwrap();
+        runtime.block_on(async {
+            let fixture = Fixture::new().await;
+            let (memory, residents) =
+                (fixture.record.memory_id, Residents::new(fixture.store.clone()));
+            let sample = fixture.add(1).await;
+            let first = residents.snapshot(&fixture.record).await.unwrap();
+            let busy = residents.stop_building().await;
+            assert!(fixture.remove(&sample).await);
+            let catch_up = |_| residents.catch_up(memory, first.rev + 1).unwrap();
+            let deletions: Vec<_> = (0..50).map(catch_up).collect();
+            let other = |n| {
+                let residents = residents.clone();
+                spawn(async move { residents.rebuild(MemoryId(uuid::Uuid::from_u128(n))).await })
+            };
+            let others: Vec<_> = (1000..1050).map(other).collect();
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            let question = timeout(Duration::from_secs(10), spawn_blocking(|| ())).await;
+            question.expect("a question finds a thread").unwrap();
+            drop(busy);
+            let mut built = Vec::new();
+            for it in deletions {
+                built.push(it.await.unwrap().unwrap());
+            }
+            assert_eq!(built[0].rev, first.rev + 1);
+            assert!(built.iter().all(|it| Arc::ptr_eq(it, &built[0])), "one index for all");
+            for it in others {
+                it.await.unwrap().unwrap();
+            }
+        });
+    }
+
+    #[tokio::test]
+    async fn whoever_reads_an_older_snapshot_is_waited_for() {
+        let fixture = Fixture::new().await;
+        let (memory, residents) = (fixture.record.memory_id, Residents::new(fixture.store.clone()));
+        let sample = fixture.add(1).await;
+        let question = residents.snapshot(&fixture.record).await.unwrap();
+        assert!(fixture.remove(&sample).await);
+        residents.rebuild(memory).await.unwrap();
+        let mut waiting = Box::pin(residents.wait_for_last_readers(memory));
+        assert!(timeout(LOOK * 4, &mut waiting).await.is_err(), "it is being read");
+        drop(question);
+        timeout(LAST_READERS / 2, waiting).await.expect("nobody reads it any more");
     }
 }

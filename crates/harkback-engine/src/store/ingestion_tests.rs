@@ -38,7 +38,7 @@ impl Fixture {
         Self { store, record, _dir: dir }
     }
 
-    async fn add(&self, n: u128) -> Sample {
+    pub(crate) async fn add(&self, n: u128) -> Sample {
         let file_id = FileId(Uuid::from_u128(100 + n));
         let file = NewFile {
             file_id,
@@ -91,7 +91,7 @@ impl Fixture {
     }
 
     /// Takes a file out of the memory; whether it was in.
-    async fn remove(&self, sample: &Sample) -> bool {
+    pub(crate) async fn remove(&self, sample: &Sample) -> bool {
         let file = self.store.file(ACCOUNT, sample.file_id).await.unwrap().unwrap();
         let receipt_id = Uuid::from_u128(500 + sample.file_id.0.as_u128());
         let receipt = self.store.remove_sample(MEMORY, &file, receipt_id, SECOND).await.unwrap();
