@@ -196,7 +196,7 @@ pub(crate) struct Language<'a> {
 }
 
 /// Finds names in one sentence: n-grams of the gazetteer (for a query, of all names), longest first, then runs of
-/// capitalised words that none of these covers, known or not.
+/// capitalised words that none of these covers, known or not. A run whose parts are all names of the table is a list of them.
 pub(crate) fn find_names(tokens: &[Token], language: Language<'_>, origin: Origin) -> Vec<Found> {
     let Language { vocabulary, grammar, names } = language;
     let finder = Finder { tokens, vocabulary, grammar };
@@ -205,9 +205,12 @@ pub(crate) fn find_names(tokens: &[Token], language: Language<'_>, origin: Origi
     let n_listed = found.len();
     for run in finder.runs() {
         let name = grammar.canonical(&keys[run.start..run.end], vocabulary);
-        let is_covered =
-            found[..n_listed].iter().any(|it| it.start <= run.start && run.end <= it.end);
-        if !is_covered && grammar.is_name(name, vocabulary) {
+        let is_covered = |run: &Found| {
+            found[..n_listed].iter().any(|it| it.start <= run.start && run.end <= it.end)
+        };
+        let parts = finder.parts(run);
+        let is_list = !parts.is_empty() && parts.iter().all(is_covered);
+        if !is_covered(&run) && !is_list && grammar.is_name(name, vocabulary) {
             found.push(run);
         }
     }
@@ -230,7 +233,8 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// N-grams of the table, longest first, without overlap.
+    /// N-grams of the table, longest first, without overlap; what only a run of a passage calls a name does not hide the parts
+    /// into which it may fall.
     fn listed(&self, keys: &[KeyId], table: &NameSet, origin: Origin) -> Vec<Found> {
         let has_capitals = self.tokens.iter().skip(1).any(|it| it.is_capitalised);
         let longest: Vec<usize> = keys.iter().map(|it| table.longest(*it)).collect();
@@ -254,8 +258,13 @@ impl Finder<'_> {
                     _ => self.is_written_as_name(start, n_words),
                 };
                 if is_written_as_name {
-                    used[range].fill(true);
-                    found.push(Found { start, end: start + n_words });
+                    let name = Found { start, end: start + n_words };
+                    let is_loose = !table.is_listed(&keys[range.clone()], Origin::Corpus)
+                        && self.cuts(name).next().is_some();
+                    if !is_loose {
+                        used[range].fill(true);
+                    }
+                    found.push(name);
                 }
             }
         }
@@ -317,22 +326,32 @@ impl Finder<'_> {
         if start == end {
             return;
         }
-        runs.push(Found { start, end });
-        let is_cut = |at: &usize| {
-            !self.tokens[*at].is_capitalised
-                && self.grammar.splitters.contains(&self.tokens[*at].key)
-        };
-        let cuts: Vec<usize> = (start + 1..end.saturating_sub(1)).filter(is_cut).collect();
-        if cuts.is_empty() {
-            return;
+        let run = Found { start, end };
+        runs.push(run);
+        runs.extend(self.parts(run));
+    }
+
+    /// What stands between the splitters of a run; nothing if there are none.
+    fn parts(&self, run: Found) -> Vec<Found> {
+        let mut cuts = self.cuts(run).peekable();
+        if cuts.peek().is_none() {
+            return Vec::new();
         }
-        let mut part_start = start;
-        for cut in cuts.into_iter().chain([end]) {
-            if let Some(part) = self.trimmed(part_start, cut) {
-                runs.push(part);
-            }
-            part_start = cut + 1;
+        let mut start = run.start;
+        let mut parts = Vec::new();
+        for cut in cuts.chain([run.end]) {
+            parts.extend(self.trimmed(start, cut));
+            start = cut + 1;
         }
+        parts
+    }
+
+    /// The splitters inside of a run.
+    fn cuts(&self, run: Found) -> impl Iterator<Item = usize> {
+        (run.start + 1..run.end.saturating_sub(1)).filter(|at| {
+            let token = self.tokens[*at];
+            !token.is_capitalised && self.grammar.splitters.contains(&token.key)
+        })
     }
 
     fn trimmed(&self, mut start: usize, mut end: usize) -> Option<Found> {
@@ -362,4 +381,60 @@ pub(crate) fn gap_joins(gap: &str, before_is_short: bool) -> bool {
     inner.chars().all(|it| {
         it.is_whitespace() || matches!(it, '\'' | '’' | '`' | 'ʻ' | '-' | '–' | '/' | '&')
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::super::{IndexPassage, SnapshotBuilder};
+    use crate::model::{FileId, Span};
+
+    /// The names found in a question, in order, each with whether a passage is about it.
+    fn check(passages: &[(&str, &str)], question: &str, expected: &[(&str, bool)]) {
+        let mut builder = SnapshotBuilder::new();
+        for (seq, (title, text)) in (0..).zip(passages) {
+            builder.push(IndexPassage {
+                place: (FileId(Uuid::nil()), Uuid::nil(), seq),
+                title,
+                text,
+                sentences: &[Span { start: 0, end: text.len() as u32 }],
+                vector: None,
+            });
+        }
+        let snapshot = builder.finish(1);
+        let mut found = snapshot.query_entities(question);
+        found.sort_by_key(|it| (it.start, it.end));
+        let found: Vec<(&str, bool)> = found
+            .iter()
+            .map(|it| {
+                let is_own = !snapshot.subject_passages.row(it.entity).is_empty();
+                (&question[it.start..it.end], is_own)
+            })
+            .collect();
+        assert_eq!(found, expected, "{question}");
+    }
+
+    const PEOPLE: [(&str, &str); 3] = [
+        ("Mia Holm", "Mia Holm was born in Lund."),
+        ("Jon Berg", "Jon Berg was born in Oslo."),
+        ("Fair", "The fair was opened by Mia Holm and Jon Berg, and by Eva Quist and Per Lund."),
+    ];
+
+    #[test]
+    fn a_list_of_things_that_passages_are_about_is_no_name() {
+        let both = [("Mia Holm", true), ("Jon Berg", true)];
+        check(&PEOPLE, "Were Mia Holm and Jon Berg born in the same place?", &both);
+        let both = [("mia holm", true), ("jon berg", true)];
+        check(&PEOPLE, "were mia holm and jon berg born in the same place", &both);
+    }
+
+    #[test]
+    fn a_list_of_names_does_not_hide_them_from_a_question() {
+        let all = [("Eva Quist", false), ("Eva Quist and Per Lund", false), ("Per Lund", false)];
+        check(&PEOPLE, "Did Eva Quist and Per Lund meet?", &all);
+        let titled = [("Eva Quist", "She sang."), ("Eva Quist and Per Lund", "It is a song.")];
+        let song = [("Eva Quist and Per Lund", true)];
+        check(&titled, "Who wrote Eva Quist and Per Lund?", &song);
+    }
 }
