@@ -5,6 +5,7 @@
 //! messages. Everything in `index` is derived from the store and can be thrown away at any time.
 
 mod blobs;
+mod calendar;
 mod embed;
 mod error;
 mod export;

@@ -5,6 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::adjacency::Rows;
 use super::vocabulary::{KeyId, Vocabulary};
+use crate::calendar::{MONTHS, WEEKDAYS};
 
 /// Words of a name; a longer title is not looked for in texts.
 const MAX_NAME_WORDS: usize = 8;
@@ -16,28 +17,6 @@ const CONNECTORS: [&str; 35] = [
 ];
 /// Connectors at which a run may fall into two names.
 const SPLITTERS: [&str; 10] = ["and", "in", "at", "on", "for", "to", "with", "from", "und", "et"];
-const CALENDAR: [&str; 19] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-];
-
 /// A word of a sentence as name finding sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Token {
@@ -145,7 +124,7 @@ impl Grammar {
                 .collect()
         };
         let (connectors, splitters, calendar) =
-            (keys(&CONNECTORS), keys(&SPLITTERS), keys(&CALENDAR));
+            (keys(&CONNECTORS), keys(&SPLITTERS), keys(&[&MONTHS[..], &WEEKDAYS].concat()));
         let articles = ["the", "a", "an"].map(|it| vocabulary.find(it));
         Self { connectors, splitters, calendar, articles }
     }

@@ -19,6 +19,7 @@ mod similarity;
 mod support;
 #[cfg(test)]
 mod tests;
+mod value;
 
 pub(crate) use answer::{choose, readings};
 pub(crate) use context::{Context, context};

@@ -6,12 +6,13 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::date::{Date, Event, date_of};
+use super::date::{Event, date_of};
 use super::focus::{Focus, Relation, View};
 use super::link::links;
 use super::mentioned::Mentioned;
 use super::wanted::Wanted;
 use super::{Evidence, Reading, Snapshot, Support, without_brackets};
+use crate::retrieve::value::Date;
 
 /// Bytes between the two names.
 const MAX_BETWEEN: usize = 30;

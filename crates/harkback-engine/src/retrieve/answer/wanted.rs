@@ -4,14 +4,19 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::date::{Event, date_of, has_date};
+use super::date::{Event, date_of};
 use super::kinship::Kin;
-use crate::retrieve::fact::MONTHS;
+use crate::calendar::MONTHS;
+use crate::index::words;
+use crate::ontology::ValueKind;
+use crate::retrieve::value::{Value, values};
 
 /// A kind of answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     Date(Option<Event>),
+    /// When something happens again and again.
+    Schedule,
     Place(Option<Event>),
     Country,
     Number,
@@ -23,17 +28,20 @@ pub(super) enum Wanted {
 }
 
 struct Patterns {
-    when: Regex,
+    false_friends: Regex,
+    recurs: Regex,
+    date: Regex,
     price: Regex,
     money: Regex,
     how_many: Regex,
     place: Regex,
     country: Regex,
     why: Regex,
-    who: Regex,
     birth: Regex,
     death: Regex,
     number: Regex,
+    month: Regex,
+    repeatedly: Regex,
     reason: Regex,
     at_place: Regex,
     born_at: Regex,
@@ -53,26 +61,38 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
         Regex::new(pattern).expect("the pattern is a constant that a test compiles")
     };
     Patterns {
-        when: regex(r"(?i)\bwhen\b|\bdate\b|\b(?:what|which) (?:year|month|day)\b"),
+        false_friends: regex(
+            r"(?i)\b(?:in|tak(?:e|es|en|ing)|took) charge\b|\bcharge nurse\b|\b(?:tak(?:e|es|en|ing)|took|in) place\b|\bfirst place\b|\b(?:up )?to date\b|\bat (?:any|all) costs?\b|\bhow much is known\b",
+        ),
+        recurs: regex(
+            r"(?i)\bwhen (?:is|are|does|do|can|could|may|must|should|will)\b|\b(?:what|which) (?:week)?days?\b|\b(?:what|which|opening|office|visiting|working) (?:times?|hours?)\b",
+        ),
+        date: regex(r"(?i)\bdate\b|\b(?:what|which) (?:year|month)\b"),
         price: regex(
-            r"(?i)\b(?:how much (?:is|are|does|do|for)|what does .* cost|(?:price|cost|fee|charge)s?)\b",
+            r"(?i)\bhow much (?:is|are|for)\b|\b(?:price|cost|fee|fare)s?\b|\bcharge[sd]? (?:for|to|per)\b|\b(?:do|does|did|will) .{1,40}\bcharge\b",
         ),
         money: regex(
-            r"(?i)[$€£¥]\s?\d|\d\s?[$€£¥]|\b(?:\d+|[a-z]+) (?:dollars?|euros?|pounds?|cents?|francs?|yen)\b|\bfree\b",
+            r"(?i)\b[a-z]+ (?:dollars?|euros?|pounds?|cents?|francs?|yen|crowns?)\b|(?:^|[^-\p{L}])free\b",
         ),
         how_many: regex(
             r"(?i)\bhow (?:many|much|long|old|far|tall|big|large)\b|\bpopulation\b|\bnumber of\b",
         ),
         place: regex(
-            r"(?i)\bwhere\b|\bplace\b|\b(?:what|which) (?:city|town|village|county|state|location|building|room)\b",
+            r"(?i)\bplace\b|\b(?:what|which) (?:city|town|village|county|state|location|building|room)\b",
         ),
         country: regex(r"(?i)\bnationality\b|\bcountry\b|\bcitizen"),
         why: regex(r"(?i)\bwhy\b|\bcause\b|\breason\b"),
-        who: regex(r"(?i)\bwho(?:m|se)?\b"),
-        birth: regex(r"(?i)\bborn\b|\bbirth\b"),
+        birth: regex(r"(?i)\bborn\b|\bbirth(?:day|place)?\b"),
         death: regex(r"(?i)\bdied?\b|\bdeath\b"),
         number: regex(
-            r"(?i)\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|hundred|thousand|million)\b",
+            r"(?i)\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|hundred|thousand|million)\b",
+        ),
+        month: regex(&format!(
+            r"\b(?i:in|of|until|since|from|to|by|every|each|early|late|mid)[ -](?:{})\b",
+            MONTHS.join("|")
+        )),
+        repeatedly: regex(
+            r"(?i)\b(?:daily|weekly|monthly|yearly|weekdays|weekends?|(?:every|each) (?:day|morning|afternoon|evening|night|week|month|year)|(?:at|until|till|past|to) (?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b|in the (?:morning|afternoon|evening))\b",
         ),
         reason: regex(
             r"(?i)\b(?:because|due to|since|so that|caused?|reason|result of|diagnosed|disease|illness|cancer|suicide|accident|crash|murder(?:ed)?|killed|assassinated|executed|complications|heart attack|pneumonia|stroke|tuberculosis|wounds?)\b",
@@ -98,42 +118,66 @@ impl Wanted {
     /// What a question wants; `rest` is the question without the names it asks about.
     pub(super) fn of(rest: &str) -> Self {
         let patterns = &*PATTERNS;
+        let rest = &*patterns.false_friends.replace_all(rest, " ");
         let event = || match () {
             () if patterns.death.is_match(rest) => Some(Event::Death),
             () if patterns.birth.is_match(rest) => Some(Event::Birth),
             () => None,
         };
-        if patterns.when.is_match(rest) {
-            Self::Date(event())
-        } else if patterns.price.is_match(rest) {
-            Self::Price
-        } else if patterns.how_many.is_match(rest) {
-            Self::Number
-        } else if patterns.country.is_match(rest) {
-            Self::Country
-        } else if patterns.place.is_match(rest) {
-            Self::Place(event())
-        } else if patterns.why.is_match(rest) {
-            Self::Reason
-        } else if patterns.who.is_match(rest) {
-            let kin = crate::index::words(rest).find_map(|it| Kin::of_word(it.text));
+        let person = || {
+            let kin = words(rest).find_map(|it| Kin::of_word(it.text));
             Self::Person(kin.map(|it| it.0))
-        } else {
-            Self::Anything
+        };
+        let recurs = patterns.recurs.is_match(rest);
+        match Asking::of(rest) {
+            Some(Asking::When) if recurs && event().is_none() => Self::Schedule,
+            Some(Asking::When) => Self::Date(event()),
+            Some(Asking::Where) => Self::Place(event()),
+            Some(Asking::Why) => Self::Reason,
+            Some(Asking::Who) => person(),
+            None if patterns.date.is_match(rest) => Self::Date(event()),
+            None if recurs => Self::Schedule,
+            None if patterns.price.is_match(rest) => Self::Price,
+            None if patterns.how_many.is_match(rest) => Self::Number,
+            None if patterns.country.is_match(rest) => Self::Country,
+            None if patterns.place.is_match(rest) => Self::Place(event()),
+            None if patterns.why.is_match(rest) => Self::Reason,
+            None => Self::Anything,
         }
     }
 
     /// How likely a sentence carries such an answer: 0..=1, and up to 2 where it names the very relation.
     pub(super) fn in_sentence(self, sentence: &str) -> f32 {
         let patterns = &*PATTERNS;
+        let values = values(sentence);
+        let is_dated = |it: &Value| it.date.is_some();
         match self {
-            Self::Date(None) => f32::from(has_date(sentence)),
+            Self::Date(None) => match (has(&values, is_dated), has(&values, Value::recurs)) {
+                (true, _) => 1.0,
+                (false, true) => 0.7,
+                _ => 0.7 * f32::from(patterns.month.is_match(sentence)),
+            },
             Self::Date(Some(event)) => match date_of(event, sentence) {
                 Some(_) => 1.0,
-                None => 0.3 * f32::from(has_date(sentence)),
+                None => 0.3 * f32::from(has(&values, is_dated)),
             },
-            Self::Price => f32::from(patterns.money.is_match(sentence)),
-            Self::Number => f32::from(patterns.number.is_match(sentence)),
+            Self::Schedule => {
+                let recurs = has(&values, Value::recurs) || patterns.repeatedly.is_match(sentence);
+                let is_dated = || has(&values, is_dated) || patterns.month.is_match(sentence);
+                if recurs { 1.0 } else { 0.5 * f32::from(is_dated()) }
+            }
+            Self::Price => {
+                let is_price = has(&values, |it| it.kind == ValueKind::Price);
+                f32::from(is_price || patterns.money.is_match(sentence))
+            }
+            Self::Number => {
+                let is_amount =
+                    |it: &Value| matches!(it.kind, ValueKind::Number | ValueKind::Price);
+                match has(&values, is_amount) || patterns.number.is_match(sentence) {
+                    true => 1.0,
+                    false => 0.5 * f32::from(!values.is_empty()),
+                }
+            }
             Self::Reason => f32::from(patterns.reason.is_match(sentence)),
             Self::Country => f32::from(names_something(&patterns.nationality, sentence)),
             Self::Place(event) => {
@@ -160,6 +204,40 @@ impl Wanted {
     }
 }
 
+fn has(values: &[Value], is: impl Fn(&Value) -> bool) -> bool {
+    values.iter().any(is)
+}
+
+/// What the first word that asks says; `when I come` behind another one asks for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asking {
+    When,
+    Where,
+    Why,
+    Who,
+}
+
+impl Asking {
+    fn of(rest: &str) -> Option<Self> {
+        let mut all = words(rest).map(|it| it.text.to_lowercase()).peekable();
+        if all.peek().is_some_and(|it| IS_IT_SO.contains(&it.as_str())) {
+            return None;
+        }
+        all.find_map(|it| match it.as_str() {
+            "when" => Some(Some(Self::When)),
+            "where" => Some(Some(Self::Where)),
+            "why" => Some(Some(Self::Why)),
+            "who" | "whom" | "whose" => Some(Some(Self::Who)),
+            "what" | "which" | "how" => Some(None),
+            _ => None,
+        })?
+    }
+}
+
+/// First words of a question whose answer is yes or no.
+const IS_IT_SO: [&str; 11] =
+    ["is", "are", "was", "were", "does", "did", "has", "have", "must", "should", "may"];
+
 /// Whether a pattern that ends with a name is found with one that is no month.
 fn names_something(pattern: &Regex, sentence: &str) -> bool {
     pattern.find_iter(sentence).any(|it| {
@@ -183,6 +261,20 @@ mod tests {
             ("how much is a room", Wanted::Price),
             ("Who is the mother of ?", Wanted::Person(Some(Kin::Parent))),
             ("Who runs ?", Wanted::Person(None)),
+            ("When is  in?", Wanted::Schedule),
+            ("On which days is  open?", Wanted::Schedule),
+            ("What time does  close?", Wanted::Schedule),
+            ("When did  open?", Wanted::Date(None)),
+            ("What do I have to do when I come for ?", Wanted::Anything),
+            ("Who stands in for  when she is away?", Wanted::Person(None)),
+            ("Who is in charge of the garden?", Wanted::Person(None)),
+            ("What does the nurse in charge do?", Wanted::Anything),
+            ("What do you charge for parking?", Wanted::Price),
+            ("Where do I pay the fee?", Wanted::Place(None)),
+            ("Why is the price so high?", Wanted::Reason),
+            ("Which event takes place in the hall?", Wanted::Anything),
+            ("How much is known about ?", Wanted::Anything),
+            ("Is the room free when I come?", Wanted::Anything),
             ("Which award did  win?", Wanted::Anything),
         ] {
             assert_eq!(Wanted::of(rest), wanted, "{rest}");
@@ -201,6 +293,14 @@ mod tests {
         );
         best(Wanted::Place(None), &["The clinic is in Lund.", "The clinic opened in March 2020."]);
         best(
+            Wanted::Schedule,
+            &["He is in on Tuesdays.", "He came in 1990.", "Room 120, telephone 555-0188."],
+        );
+        best(
+            Wanted::Date(None),
+            &["It opened in 1990.", "It is open from 9:00.", "It has 250 rooms."],
+        );
+        best(
             Wanted::Date(Some(Event::Death)),
             &["She died in 1980.", "She moved in 1970.", "She sang."],
         );
@@ -209,7 +309,7 @@ mod tests {
             &["Ann, daughter of Eve Holm.", "Ann married Eve Holm."],
         );
         best(Wanted::Reason, &["It is closed because of repairs.", "It is closed."]);
-        best(Wanted::Price, &["Everybody else pays 20 dollars.", "Room 20 is on floor 2."]);
+        best(Wanted::Price, &["Everybody else pays 20 dollars.", "Room 20, sugar-free."]);
         best(Wanted::Number, &["It has 40 rooms.", "It has rooms."]);
     }
 }

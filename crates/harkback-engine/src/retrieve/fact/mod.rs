@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use super::relation::{Named, is_verb_like, without_brackets};
+use crate::calendar::MONTHS;
 
 /// Words a sentence may open with only because of the sentence before it.
 const CONJUNCTIONS: [&str; 14] = [
@@ -103,22 +104,6 @@ const NOUNS: [&str; 56] = [
     "town",
     "village",
 ];
-/// The months as they are written.
-pub(super) const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
 struct Patterns {
     opening: Regex,
     introduction: Regex,

@@ -2,10 +2,11 @@
 
 use std::sync::LazyLock;
 
-use regex::{Match, Regex};
+use regex::Regex;
 
 use super::Named;
 use crate::ontology::ValueKind;
+use crate::retrieve::value::{Value, values};
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,67 +42,30 @@ pub(super) struct Tokens {
     pub(super) brackets: Vec<(usize, Vec<Token>)>,
 }
 
-struct Patterns {
-    value: Regex,
-    word: Regex,
-}
-
-static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
-    let month =
-        "(?:January|February|March|April|May|June|July|August|September|October|November|December)";
-    let clock =
-        r"(?:\d{1,2}:\d{2}(?:\s?[ap](?:m\b|\.m\.))?|\d{1,2}\s?[ap](?:m\b|\.m\.)|noon\b|midnight\b)";
-    let value = format!(
-        r"(?x)
-        (?P<quantity>\d[\d,]*(?:\.\d+)?(?:\s?%|\s(?:percent|(?:working|business)\sdays?|seconds?|minutes?|hours?|days?|weeks?|months?|years?|km|miles|people|inhabitants|residents)\b))
-        |(?P<date>\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{month}(?:,?\s+\d{{3,4}})?\b
-            |{month}\s+\d{{1,2}}(?:st|nd|rd|th)?\b(?:,\s*\d{{3,4}}\b)?|{month},?\s+\d{{3,4}}\b
-            |\d{{4}}-\d{{2}}-\d{{2}}\b|(?:1\d|20)\d\d\b
-            |(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b)
-        |(?P<price>[$£€]\s?\d[\d,]*(?:\.\d+)?(?:\s(?:million|billion))?
-            |\d[\d,]*(?:\.\d+)?\s(?:dollars|euros|pounds|USD|EUR|GBP)\b)
-        |(?P<time>{clock}(?:\s?(?:to|until|and|–|-)\s?{clock})?)
-        |(?P<number>\d[\d,]*(?:\.\d+)?\b)"
-    );
-    let regex = |pattern: &str| {
-        Regex::new(pattern).expect("the pattern is a constant that a test compiles")
-    };
-    Patterns { value: regex(&value), word: regex(r"[\p{L}\p{M}\p{N}]+(?:['’][\p{L}]+)?") }
+static WORD: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"[\p{L}\p{M}\p{N}]+(?:['’][\p{L}]+)?")
+        .expect("the pattern is a constant that a test compiles")
 });
 
 /// Reads a sentence. Of overlapping mentions the longest counts, unless it is a list of the shorter ones.
 pub(super) fn tokens(text: &str, mentions: &[Named]) -> Tokens {
     let mut tokens = Tokens::default();
     let names = names(text, mentions);
-    let mut values = PATTERNS
-        .value
-        .captures_iter(text)
-        .filter(|it| {
-            let whole = it.get_match();
-            !text[..whole.start()].ends_with(|c: char| c.is_alphanumeric())
-        })
-        .map(|it| {
-            let named =
-                [("date", ValueKind::Date), ("price", ValueKind::Price), ("time", ValueKind::Time)];
-            let kind = named.into_iter().find(|(name, _)| it.name(name).is_some());
-            (it.get_match(), kind.map_or(ValueKind::Number, |it| it.1))
-        })
-        .peekable();
+    let mut values = values(text).into_iter().peekable();
     let mut names = names.into_iter().peekable();
     let (mut at, mut depth) = (0, 0_usize);
     while let Some(character) = text[at..].chars().next() {
-        while values.next_if(|(it, _)| it.start() < at).is_some() {}
+        while values.next_if(|it| it.start < at).is_some() {}
         while names.next_if(|it| mentions[*it].start < at).is_some() {}
-        let value = values.peek().copied().filter(|(it, _)| it.start() == at);
+        let value = values.peek().copied().filter(|it| it.start == at);
         let name = names.peek().copied().filter(|it| mentions[*it].start == at);
-        let is_name_longer = |value: Option<(Match<'_>, ValueKind)>, name: usize| {
-            value.is_none_or(|(it, _)| it.end() < mentions[name].end)
-        };
+        let is_name_longer =
+            |value: Option<Value>, name: usize| value.is_none_or(|it| it.end < mentions[name].end);
         let (kind, end) = match (value, name) {
             (value, Some(name)) if is_name_longer(value, name) => {
                 (Kind::Name(name), mentions[name].end)
             }
-            (Some((found, kind)), _) => (Kind::Value(kind), found.end()),
+            (Some(value), _) => (Kind::Value(value.kind), value.end),
             _ => match step(text, at, character, tokens.main.last()) {
                 Step::Token(kind, end) => (kind, end),
                 Step::Skip => {
@@ -149,7 +113,7 @@ fn step(text: &str, at: usize, character: char, last: Option<&Token>) -> Step {
     if matches!(character, ',' | ';' | ':' | '–' | '—') {
         return Step::Token(Kind::Mark(character), at + character.len_utf8());
     }
-    let word = if character.is_alphanumeric() { PATTERNS.word.find_at(text, at) } else { None };
+    let word = if character.is_alphanumeric() { WORD.find_at(text, at) } else { None };
     match word {
         Some(word) if word.start() == at => Step::Token(Kind::Word, word.end()),
         _ => Step::Skip,
