@@ -168,8 +168,13 @@ pub struct ConfigArgs {
     /// Most tokens that an account's memories may hold [default: 1000000000]
     #[arg(long, value_name = "N", env = "HARKBACK_TOKEN_LIMIT")]
     pub token_limit: Option<i64>,
-    /// Shape of the payload for a retrieval request without `top_k` [default: string]
-    #[arg(long, value_name = "SHAPE", env = "HARKBACK_PAYLOAD_WITHOUT_TOP_K")]
+    /// Shape of the payload for a retrieval request without `top_k`: `string` or `list` [default: string]
+    #[arg(
+        long,
+        value_name = "SHAPE",
+        env = "HARKBACK_PAYLOAD_WITHOUT_TOP_K",
+        hide_possible_values = true
+    )]
     pub payload_without_top_k: Option<PayloadShape>,
     /// Private hosts that callers' URLs may name all the same, with commas between them
     #[arg(

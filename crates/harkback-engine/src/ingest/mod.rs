@@ -158,6 +158,11 @@ impl Ingest<'_> {
 
     async fn path(&self, file: &FileRecord) -> Result<PathBuf> {
         let Some(key) = &file.blob_key else {
+            if file.external_uri.is_none() {
+                return Err(Error::BadInput(
+                    "the file has neither uploaded bytes nor an address: upload them and name their `key`".into(),
+                ));
+            }
             return Err(Error::BadInput(format!(
                 "files of type `{}` cannot be ingested yet: upload the content as a file",
                 file.file_type.as_str()

@@ -11,8 +11,8 @@ use super::answers;
 use super::page::{Listing, PageKey, fetch_page};
 use crate::error::{Error, Result};
 use crate::model::{
-    AccountId, Cursor, Delivery, DeliveryState, IngestionStatus, KeptAnswer, MemoryId, Micros,
-    Owned, Page, PageRequest,
+    AccountId, Cursor, Delivery, DeliveryState, IngestionStatus, KeptAnswer, MemoryId, MemoryKind,
+    Micros, Owned, Page, PageRequest,
 };
 
 /// The events of an ingestion, in the order in which they happen.
@@ -36,12 +36,15 @@ impl Event {
         }
     }
 
-    fn message(self) -> &'static str {
+    fn message(self, kind: MemoryKind) -> &'static str {
         match self {
             Self::Starting => "Ingestion is starting.",
             Self::Waiting => "Waiting for compute.",
             Self::InProgress => "Ingestion in progress.",
-            Self::Building => "Graph ingestion in progress. This may take a few minutes.",
+            Self::Building => match kind {
+                MemoryKind::Graph => "Graph ingestion in progress. This may take a few minutes.",
+                MemoryKind::Vector => "Vector ingestion in progress. This may take a few minutes.",
+            },
             Self::Complete => "Ingestion complete.",
             Self::Failed => "Ingestion failed.",
         }
@@ -68,7 +71,7 @@ pub(super) async fn announce(
     now: Micros,
 ) -> Result<()> {
     let row = sqlx::query(
-        "SELECT m.account_id, m.webhook_url, i.batch_id, i.n_samples, i.n_done
+        "SELECT m.account_id, m.kind, m.webhook_url, i.batch_id, i.n_samples, i.n_done
          FROM memory m JOIN ingestion i ON i.memory_id = m.memory_id
          WHERE m.memory_id = $1 AND m.webhook_url IS NOT NULL",
     )
@@ -77,6 +80,9 @@ pub(super) async fn announce(
     .await?;
     let Some(row) = row else { return Ok(()) };
     let batch_id: Uuid = row.try_get("batch_id")?;
+    let kind: String = row.try_get("kind")?;
+    let kind = MemoryKind::parse(&kind)
+        .ok_or_else(|| Error::Corrupt(format!("memory of the kind `{kind}`")))?;
     let body = Body {
         event: BodyEvent {
             memory_id: memory_id.0.to_string(),
@@ -84,7 +90,7 @@ pub(super) async fn announce(
             total_samples: row.try_get("n_samples")?,
             processed_samples: row.try_get("n_done")?,
             status: event.status().as_str(),
-            message: event.message(),
+            message: event.message(kind),
         },
         timestamp: iso_millis(now)?,
     };

@@ -223,8 +223,11 @@ pub(super) async fn end_ingestion(
     .bind(now)
     .execute(&mut *tx)
     .await?;
-    set_step(tx, memory_id, "complete", now).await?;
-    let event = if status == IngestionStatus::Failed { Event::Failed } else { Event::Complete };
+    let (step, event) = match status {
+        IngestionStatus::Failed => ("failed", Event::Failed),
+        _ => ("complete", Event::Complete),
+    };
+    set_step(tx, memory_id, step, now).await?;
     announce(tx, memory_id, event, now).await
 }
 

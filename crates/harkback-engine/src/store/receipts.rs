@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Store;
 use super::page::{Listing, PageKey, fetch_page};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{
     AccountId, Cursor, DeletedCounts, DeletionKind, FileId, Job, Micros, Owned, Page, PageRequest,
     Receipt,
@@ -31,6 +31,29 @@ impl Store {
             .fetch_optional(&self.reader)
             .await?;
         self.owned(found, FOREIGN, account_id, receipt_id).await
+    }
+
+    /// The newest receipt of the deletion of what callers know by that id.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn last_receipt(
+        &self,
+        account_id: AccountId,
+        kind: DeletionKind,
+        subject_id: &str,
+    ) -> Result<Option<Receipt>> {
+        sqlx::query(
+            "SELECT * FROM receipt WHERE account_id = $1 AND kind = $2 AND subject_id = $3
+             ORDER BY created_at DESC LIMIT 1",
+        )
+        .bind(account_id.0)
+        .bind(kind.as_str())
+        .bind(subject_id)
+        .try_map(receipt)
+        .fetch_optional(&self.reader)
+        .await
+        .map_err(Error::from)
     }
 
     /// A page of the account's receipts.

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 use governor::clock::{Clock as _, DefaultClock};
 use harkback_engine::model::AccountId;
 
-use super::error::{ApiError, bad_request, forbidden, too_many_requests, unauthorized};
+use super::error::{ApiError, bad_request, forbidden, must_be, too_many_requests, unauthorized};
 use crate::app::AppState;
 use crate::keys::recognise_key;
 
@@ -54,7 +54,11 @@ fn key_text(headers: &HeaderMap) -> Result<&str, ApiError> {
     if headers.keys().all(|it| OF_HTTP_ITSELF.contains(it)) {
         return Err(bad_request("No headers provided"));
     }
-    let value = headers.get(API_KEY).ok_or_else(unauthorized)?;
+    let mut values = headers.get_all(API_KEY).iter();
+    let value = values.next().ok_or_else(unauthorized)?;
+    if values.any(|it| it != value) {
+        return Err(must_be("X-API-Key", "given once"));
+    }
     let text = value.to_str().map_err(|_| forbidden("Invalid API key"))?.trim();
     if text.is_empty() { Err(unauthorized()) } else { Ok(text) }
 }

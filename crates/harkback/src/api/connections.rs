@@ -22,6 +22,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::intake::MAX_HEAD_BYTES;
 use super::peers::Peers;
 use super::router;
 use crate::app::AppState;
@@ -32,9 +33,6 @@ const DRAIN_WAIT: Duration = Duration::from_secs(30);
 
 /// Connections that may wait to be taken. With the usual 128, a burst of peers believes to be connected and is not.
 const BACKLOG: u32 = 1024;
-
-/// Most bytes of a request's head: a query of 8 KB in percent-encoding, a key, and what proxies add.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// Refused connections that are answered at once; more are closed without an answer.
 const MAX_REFUSALS: usize = 256;
@@ -134,6 +132,7 @@ pub fn raise_open_files() -> Option<u64> {
 fn http(head: Duration) -> http1::Builder {
     let mut http = http1::Builder::new();
     // Counts while a connection is idle as well.
+    // What is read in one piece may be longer than the buffer: `intake` counts once more.
     http.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(MAX_HEAD_BYTES);
     http
 }

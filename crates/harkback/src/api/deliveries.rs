@@ -100,8 +100,9 @@ pub async fn list_deliveries(
     caller: Caller,
     params: Params,
 ) -> Result<Json<Success<DeliveryPage>>, ApiError> {
-    let memory_id = params.id("memoryID")?;
-    let state = params.choice("state", DeliveryState::parse, "pending, delivered or dead")?;
+    let memory_id = params.filter_id("memoryID")?;
+    let state =
+        params.filter_choice("state", DeliveryState::parse, "pending, delivered or dead")?;
     let list = List {
         name: "deliveries",
         account_id: caller.account_id,

@@ -57,6 +57,11 @@ pub fn must_be(field: &str, what: &str) -> ApiError {
     bad_request(format!("{field} must be {what}"))
 }
 
+/// 400: a field is fixed from the start.
+pub fn unchangeable(field: &str) -> ApiError {
+    bad_request(format!("{field} cannot be changed"))
+}
+
 /// 401: no key.
 pub fn unauthorized() -> ApiError {
     error(StatusCode::UNAUTHORIZED, "API key is required")
@@ -90,6 +95,12 @@ pub fn conflict(message: impl Into<Cow<'static, str>>) -> ApiError {
 /// 413: more bytes than allowed.
 pub fn too_large(max_bytes: u64) -> ApiError {
     error(StatusCode::PAYLOAD_TOO_LARGE, format!("Request body must be at most {max_bytes} bytes"))
+}
+
+/// 431: a longer head than is read.
+pub fn head_too_long(max_bytes: usize) -> ApiError {
+    let message = format!("Request line and headers must be at most {max_bytes} bytes");
+    error(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message)
 }
 
 /// 429: more requests than the key may make.
@@ -259,6 +270,7 @@ fn word(status: StatusCode) -> &'static str {
         StatusCode::CONFLICT => "conflict",
         StatusCode::PAYLOAD_TOO_LARGE => "payload_too_large",
         StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "head_too_long",
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",
         _ => "error",
     }
@@ -275,10 +287,16 @@ fn chain(error: &dyn StdError) -> String {
     text
 }
 
-/// The errors that any route may answer, for the API document.
+/// The errors that any route for callers with a key may answer, for the API document.
 pub struct Errors;
 
-const DOCUMENTED: [(u16, &str); 11] = [
+/// Those of an upload, which its URL allows.
+pub struct UploadErrors;
+
+/// Those of the routes that anybody may ask.
+pub struct PublicErrors;
+
+const DOCUMENTED: [(u16, &str); 12] = [
     (400, "The request cannot be accepted as it is; `error` says why"),
     (401, "No API key"),
     (403, "Unknown or revoked API key, or another account's record"),
@@ -288,23 +306,37 @@ const DOCUMENTED: [(u16, &str); 11] = [
     (409, "Another request is in the way; see `Retry-After`"),
     (413, "The body is too large"),
     (429, "More requests than the key may make; see `Retry-After`"),
+    (431, "Request line and headers are too long"),
     (500, "A fault of the server"),
     (503, "The server cannot take the request now; see `Retry-After`"),
 ];
 
 impl IntoResponses for Errors {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        let content =
-            || ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
-        let response = |description: &str| {
-            ResponseBuilder::new()
-                .description(description)
-                .content("application/json", content())
-                .build()
-        };
-        DOCUMENTED
-            .iter()
-            .map(|(status, what)| (status.to_string(), RefOr::T(response(what))))
-            .collect()
+        documented(|_| true)
     }
+}
+
+impl IntoResponses for UploadErrors {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        documented(|status| !matches!(status, 401 | 408 | 409 | 429))
+    }
+}
+
+impl IntoResponses for PublicErrors {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        documented(|status| matches!(status, 405 | 431 | 500 | 503))
+    }
+}
+
+fn documented(is_meant: fn(u16) -> bool) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+    let content = || ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
+    let response = |description: &str| {
+        ResponseBuilder::new()
+            .description(description)
+            .content("application/json", content())
+            .build()
+    };
+    let meant = DOCUMENTED.iter().filter(|(status, _)| is_meant(*status));
+    meant.map(|(status, what)| (status.to_string(), RefOr::T(response(what)))).collect()
 }

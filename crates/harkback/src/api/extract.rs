@@ -159,27 +159,37 @@ impl FromRequestParts<AppState> for PathId {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
-        let params = RawPathParams::from_request_parts(parts, app)
-            .await
-            .map_err(|_| bad_request("Path must be percent-encoded UTF-8"))?;
+        let broken = || bad_request("Path must be percent-encoded UTF-8");
+        if !is_percent_encoded(parts.uri.path()) {
+            return Err(broken());
+        }
+        let params = RawPathParams::from_request_parts(parts, app).await.map_err(|_| broken())?;
         Ok(Self(params.iter().find(|(name, _)| *name == "id").map(|(_, id)| id.to_owned())))
     }
 }
 
-/// The query string: `+` and `%20` are spaces, the last of equal names counts, an empty value is none.
+/// The query string: `+` and `%20` are spaces, an empty value is none.
 #[derive(Debug)]
 pub struct Params(Vec<(String, String)>);
 
 impl Params {
-    /// A value as it was sent.
+    /// A value as it was sent; of several the last, which the readers below refuse.
     pub fn text(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().rev().find(|(it, _)| it == name);
         found.map(|(_, value)| value.as_str()).filter(|it| !it.is_empty())
     }
 
+    /// A value that is not sent twice: which one would be meant?
+    pub fn single(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        if self.0.iter().filter(|(it, _)| it == name).count() > 1 {
+            return Err(must_be(name, "given once"));
+        }
+        Ok(self.text(name))
+    }
+
     /// A value that must be there and not blank; `label` is what the error calls it.
     pub fn required_text(&self, name: &str, label: &str) -> Result<&str, ApiError> {
-        let text = self.text(name).filter(|it| !it.trim().is_empty());
+        let text = self.single(name)?.filter(|it| !it.trim().is_empty());
         let text = text.ok_or_else(|| required(label))?;
         if text.contains('\0') {
             Err(must_be(label, "a text without NUL characters"))
@@ -188,9 +198,26 @@ impl Params {
         }
     }
 
-    /// A caller's id.
-    pub fn id(&self, name: &str) -> Result<Option<String>, ApiError> {
-        self.text(name).map(|it| checked_id(name, it)).transpose()
+    /// The id that a list is to be filtered by.
+    ///
+    /// # Errors
+    /// 400 for what could be meant as the filter and is none, an empty value first of all: the list without it would
+    /// show what was not asked for, such as the chats of other end users.
+    pub fn filter_id(&self, name: &str) -> Result<Option<String>, ApiError> {
+        self.filter(name)?.map(|it| checked_id(name, it)).transpose()
+    }
+
+    /// One of a few names that a list is to be filtered by; `must` says which, after "must be".
+    ///
+    /// # Errors
+    /// As [`filter_id`](Self::filter_id).
+    pub fn filter_choice<T>(
+        &self,
+        name: &str,
+        parse: impl Fn(&str) -> Option<T>,
+        must: &str,
+    ) -> Result<Option<T>, ApiError> {
+        self.filter(name)?.map(|it| parse(it).ok_or_else(|| must_be(name, must))).transpose()
     }
 
     /// A caller's id that must be there; `label` is what the error calls it.
@@ -200,29 +227,26 @@ impl Params {
 
     /// A boolean in any spelling; absent is false.
     pub fn flag(&self, name: &str) -> Result<bool, ApiError> {
-        self.text(name).map_or(Ok(false), |it| parse_flag(name, it))
+        self.single(name)?.map_or(Ok(false), |it| parse_flag(name, it))
     }
 
     /// A whole number in a range.
     pub fn integer(&self, name: &str, range: RangeInclusive<i64>) -> Result<Option<i64>, ApiError> {
-        let Some(text) = self.text(name) else { return Ok(None) };
+        let Some(text) = self.single(name)? else { return Ok(None) };
         match text.trim().parse() {
             Ok(number) if range.contains(&number) => Ok(Some(number)),
             _ => Err(must_be(name, &range_text(&range))),
         }
     }
 
-    /// One of a few names; `must` says which, after "must be".
-    pub fn choice<T>(
-        &self,
-        name: &str,
-        parse: impl Fn(&str) -> Option<T>,
-        must: &str,
-    ) -> Result<Option<T>, ApiError> {
-        match self.text(name) {
-            None => Ok(None),
-            Some(text) => parse(text).map(Some).ok_or_else(|| must_be(name, must)),
+    /// The value of a filter, be it empty.
+    fn filter(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        let is_meant = |it: &str| it != name && letters(it).eq(letters(name));
+        if self.0.iter().any(|(it, _)| is_meant(it)) {
+            return Err(must_be(name, &format!("given as {name}=VALUE")));
         }
+        self.single(name)?;
+        Ok(self.0.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str()))
     }
 
     pub(super) fn read(query: &str) -> Result<Self, ApiError> {
@@ -281,20 +305,30 @@ fn parse_flag(name: &str, text: &str) -> Result<bool, ApiError> {
     }
 }
 
+/// What two spellings of a name have in common: `sessionId`, `session_id` and `sessionID[]` are `sessionid`.
+fn letters(name: &str) -> impl Iterator<Item = char> {
+    let stem = name.split('[').next().unwrap_or_default();
+    stem.chars().filter(|it| it.is_alphanumeric()).map(|it| it.to_ascii_lowercase())
+}
+
 fn range_text(range: &RangeInclusive<i64>) -> String {
     format!("an integer from {} to {}", range.start(), range.end())
 }
 
 fn decode(text: &str) -> Result<String, ApiError> {
-    let bytes = text.as_bytes();
-    let broken = text.match_indices('%').any(|(at, _)| {
-        !bytes.get(at + 1..at + 3).is_some_and(|it| it.iter().all(u8::is_ascii_hexdigit))
-    });
     let spaced = text.replace('+', " ");
     match percent_decode_str(&spaced).decode_utf8() {
-        Ok(decoded) if !broken => Ok(Cow::into_owned(decoded)),
+        Ok(decoded) if is_percent_encoded(text) => Ok(Cow::into_owned(decoded)),
         _ => Err(bad_request("Query string must be percent-encoded UTF-8")),
     }
+}
+
+/// Whether two hexadecimal digits follow each `%`.
+fn is_percent_encoded(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    text.match_indices('%').all(|(at, _)| {
+        bytes.get(at + 1..at + 3).is_some_and(|it| it.iter().all(u8::is_ascii_hexdigit))
+    })
 }
 
 #[cfg(test)]
@@ -311,6 +345,28 @@ mod tests {
         assert_eq!(params.text("n"), Some("é+"));
         for broken in ["q=%", "q=%4", "q=%zz", "q=%ff", "%ff=1"] {
             assert!(Params::read(broken).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_twice_is_refused_by_who_reads_it() {
+        let params = Params::read("limit=1&limit=1&q=a&q=&_=1&_=2").unwrap();
+        assert!(params.integer("limit", 1..=9).is_err());
+        assert!(params.required_text("q", "Query").is_err());
+        assert!(!params.flag("assisted").unwrap());
+    }
+
+    #[test]
+    fn a_filter_is_never_taken_for_none() {
+        let filter = |query: &str| Params::read(query).unwrap().filter_id("sessionID");
+        assert_eq!(filter("sessionID=a&session=b&ID=c").unwrap().as_deref(), Some("a"));
+        assert_eq!(filter("limit=1").unwrap(), None);
+        for broken in ["sessionID", "sessionID=", "sessionID=+", "sessionID=a&sessionID=a"] {
+            assert!(filter(broken).is_err(), "{broken}");
+        }
+        for other in ["sessionID[]", "sessionID%5B0%5D", "sessionId", "session_id", "sessionid[]"] {
+            assert!(filter(&format!("{other}=a")).is_err(), "{other}");
+            assert!(filter(&format!("sessionID=a&{other}=a")).is_err(), "{other}");
         }
     }
 

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::envelope::{Created, Deleted, Success, Time, created, success};
-use super::error::{ApiError, Errors, Noun, Verb, bad_request, must_be};
+use super::error::{ApiError, Errors, Noun, Verb, bad_request, must_be, required, unchangeable};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
 use super::idempotency::Keyed;
 use super::page::{List, PageParams, PageTokens};
@@ -228,7 +228,8 @@ pub async fn list_files(
     params: Params,
 ) -> Result<Json<FilePage>, ApiError> {
     let known = |name: &str| CATEGORIES.into_iter().find(|it| *it == name);
-    let category = params.choice("category", known, "audio, video, web, document, other or all")?;
+    let category =
+        params.filter_choice("category", known, "audio, video, web, document, other or all")?;
     let category = category.filter(|it| *it != "all");
     let list = List { name: "files", account_id: caller.account_id, filters: vec![category] };
     let page =
@@ -265,7 +266,8 @@ pub async fn update_file(
     let record = find_file(&app, &caller, &id, Verb::Update).await?;
     // The bytes that it has already are no change.
     let key = key.filter(|it| record.blob_key.as_ref() != Some(it));
-    let content = key.map(|key| new_content(&app, &record, key));
+    let content = key.map(|key| new_content(&app, &record, name.as_deref(), key));
+    refuse_changes(&record, content.as_ref(), &fields)?;
     let patch = FilePatch { name, content };
     let updated = app.store.update_file(&record, &patch, app.now()).await?;
     let (updated, unused) = updated.ok_or_else(|| Noun::File.not_found())?;
@@ -311,10 +313,9 @@ fn new_file(app: &App, fields: &Fields) -> Result<NewFile, ApiError> {
     let id = fields.id("id")?;
     let key = fields.text("key")?;
     let external_uri = external_uri(app, fields)?;
-    let extension = extension(key.as_deref().unwrap_or_default())
-        .or_else(|| extension(&name).filter(|_| external_uri.is_none()))
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    // An address has no extension.
+    let said = Some(name.as_str()).filter(|_| external_uri.is_none());
+    let extension = told_extension(said, key.as_deref()).unwrap_or_default();
     let told = match (&key, &external_uri) {
         (None, Some(_)) => FileType::Website,
         _ => FileType::of_extension(&extension),
@@ -332,9 +333,8 @@ fn new_file(app: &App, fields: &Fields) -> Result<NewFile, ApiError> {
     })
 }
 
-fn new_content(app: &App, record: &FileRecord, key: String) -> NewContent {
-    let extension =
-        extension(&key).map_or_else(|| record.extension.clone(), str::to_ascii_lowercase);
+fn new_content(app: &App, record: &FileRecord, name: Option<&str>, key: String) -> NewContent {
+    let extension = told_extension(name, Some(&key)).unwrap_or_else(|| record.extension.clone());
     let file_type = if extension == record.extension {
         record.file_type
     } else {
@@ -349,9 +349,43 @@ fn external_uri(app: &App, fields: &Fields) -> Result<Option<String>, ApiError> 
         None => fields.text("external_uri")?,
         given => given,
     };
-    let Some(uri) = given.filter(|it| !it.trim().is_empty()) else { return Ok(None) };
+    let Some(uri) = given else { return Ok(None) };
+    if uri.trim().is_empty() {
+        // Some clients send it empty beside a key; alone it is an address that got lost.
+        let is_upload = fields.value("key").is_some();
+        return if is_upload { Ok(None) } else { Err(required("externalURI")) };
+    }
     app.egress.check(&uri).map_err(|why| bad_request(format!("externalURI {why}")))?;
     Ok(Some(uri))
+}
+
+/// Refuses what is fixed when a file is made, unless it is as it was: clients send back the whole of what they got.
+fn refuse_changes(
+    record: &FileRecord,
+    content: Option<&NewContent>,
+    fields: &Fields,
+) -> Result<(), ApiError> {
+    let file_type = content.map_or(record.file_type, |it| it.file_type).as_str();
+    let uri = record.external_uri.as_deref().unwrap_or_default();
+    for (field, now) in [
+        ("id", record.id.as_str()),
+        ("fileType", file_type),
+        ("externalURI", uri),
+        ("external_uri", uri),
+    ] {
+        if fields.value(field).is_some_and(|it| it != now) {
+            return Err(unchangeable(field));
+        }
+    }
+    Ok(())
+}
+
+/// The extension by which a file is read: its name's, unless only its key's is of a type that is known. Lower case.
+fn told_extension(name: Option<&str>, key: Option<&str>) -> Option<String> {
+    let lower = |text: &str| extension(text).map(str::to_ascii_lowercase);
+    let (by_name, by_key) = (name.and_then(lower), key.and_then(lower));
+    let is_known = |it: &String| FileType::of_extension(it) != FileType::Other;
+    by_name.clone().filter(is_known).or(by_key).or(by_name)
 }
 
 /// The extension of a file name or key, if it has one that is worth keeping: letters and digits, at most 16.

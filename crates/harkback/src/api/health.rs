@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::error::{ApiError, Errors, unavailable};
+use super::error::{ApiError, PublicErrors, unavailable};
 use crate::app::AppState;
 use crate::telemetry;
 
@@ -25,7 +25,7 @@ pub struct Health {
     operation_id = "get_health",
     tag = "Operations",
     security(()),
-    responses((status = 200, description = "It does", body = Health), Errors),
+    responses((status = 200, description = "It does", body = Health), PublicErrors),
 )]
 pub async fn get_health() -> Json<Health> {
     Json(Health { status: "ok" })
@@ -38,7 +38,7 @@ pub async fn get_health() -> Json<Health> {
     operation_id = "get_readiness",
     tag = "Operations",
     security(()),
-    responses((status = 200, description = "They can", body = Health), Errors),
+    responses((status = 200, description = "They can", body = Health), PublicErrors),
 )]
 pub async fn get_readiness(State(app): State<AppState>) -> Result<Json<Health>, ApiError> {
     if app.ending.is_cancelled() {
@@ -55,7 +55,7 @@ pub async fn get_readiness(State(app): State<AppState>) -> Result<Json<Health>, 
     operation_id = "get_metrics",
     tag = "Operations",
     security(()),
-    responses((status = 200, description = "The numbers", body = String, content_type = "text/plain"), Errors),
+    responses((status = 200, description = "The numbers", body = String, content_type = "text/plain"), PublicErrors),
 )]
 pub async fn get_metrics(State(app): State<AppState>) -> Result<Response, ApiError> {
     telemetry::observe_ingestions(&app).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::Method;
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
@@ -20,6 +20,22 @@ use super::extract::MAX_BODY_BYTES;
 use super::idempotency;
 use crate::app::AppState;
 use crate::config::Patience;
+
+/// Most bytes of a request's head: a query of 8 KB in percent-encoding, a key, and what proxies add.
+pub(super) const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// Refuses a longer head than that.
+pub(super) async fn within_head(request: Request, next: Next) -> Response {
+    let target = request.uri().path_and_query().map_or(0, |it| it.as_str().len());
+    let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n".len();
+    let header = |(name, value): (&HeaderName, &HeaderValue)| {
+        name.as_str().len() + value.len() + ": \r\n".len()
+    };
+    if line + request.headers().iter().map(header).sum::<usize>() > MAX_HEAD_BYTES {
+        return error::head_too_long(MAX_HEAD_BYTES).into_response();
+    }
+    next.run(request).await
+}
 
 /// Reads the body, and answers a request that was answered before without running it again.
 pub(super) async fn take_in(State(app): State<AppState>, request: Request, next: Next) -> Response {

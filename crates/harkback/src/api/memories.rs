@@ -8,11 +8,12 @@ use harkback_engine::model::{
 };
 use harkback_engine::{MemoryPatch, SampleCounts};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::envelope::{Created, Deleted, Success, Time, created, success};
-use super::error::{ApiError, Errors, Noun, Verb, bad_request, must_be, required};
+use super::error::{ApiError, Errors, Noun, Verb, bad_request, must_be, required, unchangeable};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
 use super::idempotency::Keyed;
 use super::page::{List, PageParams, PageTokens};
@@ -80,7 +81,7 @@ pub struct MemoryBody {
     #[schema(required = true)]
     adapter_repo: Option<String>,
     adapter_version: i64,
-    /// `select`, then `ingest`, then `complete`.
+    /// `select`, then `ingest`, then `complete` or `failed`.
     step: String,
     chunk_size: u32,
     chunk_overlap: u32,
@@ -264,6 +265,7 @@ pub async fn update_memory(
     let id = id.of(Noun::Memory)?;
     let patch = patch(&app, &fields)?;
     let record = find_memory(&app, &caller, &id, Verb::Update).await?;
+    refuse_changes(&record, &fields)?;
     let updated =
         app.store.update_memory(caller.account_id, record.memory_id, &patch, app.now()).await?;
     let updated = updated.ok_or_else(|| Noun::Memory.not_found())?;
@@ -302,6 +304,9 @@ pub(super) async fn find_memory(
 }
 
 fn record(app: &App, caller: &Caller, fields: &Fields) -> Result<MemoryRecord, ApiError> {
+    if fields.value("id").is_some() {
+        return Err(bad_request("id cannot be chosen for a memory, the server makes it"));
+    }
     let name = fields.required_text("name")?;
     let kind = fields.choice("memoryType", MemoryKind::parse, "graph or vector")?;
     let kind = kind.ok_or_else(|| required("memoryType"))?;
@@ -333,11 +338,6 @@ fn record(app: &App, caller: &Caller, fields: &Fields) -> Result<MemoryRecord, A
 }
 
 fn patch(app: &App, fields: &Fields) -> Result<MemoryPatch, ApiError> {
-    for fixed in ["memoryType", "ontology", "chunkSize", "chunkOverlap"] {
-        if fields.value(fixed).is_some() {
-            return Err(bad_request(format!("{fixed} cannot be changed")));
-        }
-    }
     let flag = |name| fields.value(name).map(|_| fields.flag(name)).transpose();
     let name = fields.text("name")?;
     if name.as_deref().is_some_and(|it| it.trim().is_empty()) {
@@ -354,6 +354,24 @@ fn patch(app: &App, fields: &Fields) -> Result<MemoryPatch, ApiError> {
         acceleration: flag("acceleration")?,
         fact_extraction: flag("factExtraction")?,
     })
+}
+
+/// Refuses what is fixed when a memory is made, unless it is as it was: clients send back the whole of what they got.
+fn refuse_changes(record: &MemoryRecord, fields: &Fields) -> Result<(), ApiError> {
+    let text = |field| fields.value(field).and_then(Value::as_str);
+    let number = |field| fields.integer(field, 0..=i64::MAX).ok().flatten();
+    for (field, is_same) in [
+        ("id", text("id") == Some(&record.memory_id.0.to_string())),
+        ("memoryType", text("memoryType").and_then(MemoryKind::parse) == Some(record.kind)),
+        ("ontology", text("ontology").and_then(Ontology::parse) == record.ontology),
+        ("chunkSize", number("chunkSize") == Some(record.chunk_size.into())),
+        ("chunkOverlap", number("chunkOverlap") == Some(record.chunk_overlap.into())),
+    ] {
+        if fields.value(field).is_some() && !is_same {
+            return Err(unchangeable(field));
+        }
+    }
+    Ok(())
 }
 
 fn ontology(fields: &Fields, kind: MemoryKind) -> Result<Option<Ontology>, ApiError> {

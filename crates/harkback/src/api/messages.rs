@@ -205,9 +205,9 @@ pub async fn list_messages(
     params: Params,
 ) -> Result<Json<Messages>, ApiError> {
     let filter = MessageFilter {
-        session_id: params.id("sessionID")?,
-        customer_user_id: params.id("customerUserID")?,
-        role: params.choice("role", Role::parse, ROLES)?,
+        session_id: params.filter_id("sessionID")?,
+        customer_user_id: params.filter_id("customerUserID")?,
+        role: params.filter_choice("role", Role::parse, ROLES)?,
     };
     let list = List {
         name: "messages",

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::Uri;
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post, put};
 use axum::{Json, Router};
@@ -112,7 +112,6 @@ fn operations() -> OpenApiRouter<AppState> {
 
 /// Every route that takes as long as its body does.
 fn transfers() -> OpenApiRouter<AppState> {
-    // Uploads are not in the document: their URLs are given, not made.
     OpenApiRouter::new()
         .routes(routes!(export::export_memory))
         .route("/uploads/{*key}", put(uploads::put_upload))
@@ -136,6 +135,7 @@ pub fn router(app: &AppState) -> Router {
         .fallback(async || error::no_route())
         .method_not_allowed_fallback(async || error::wrong_method())
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(intake::within_head))
         .layer(from_fn_with_state(Arc::clone(app), telemetry::observe))
         .with_state(Arc::clone(app));
     Router::new().fallback_service(MapRequestLayer::new(without_trailing_slash).layer(inner))

@@ -21,6 +21,8 @@ use super::error::{ApiError, ErrorBody, internal, no_route};
         title = "Harkback",
         description = "Graph memory for voice agents. Speaks the duohub Retriever API.",
     ),
+    // Its route takes any path below, whose signature says whether it is one of ours.
+    paths(super::uploads::put_upload),
     components(schemas(ErrorBody)),
     security(("APIKeyHeader" = [])),
     modifiers(&ApiKeyHeader),

@@ -71,7 +71,7 @@ impl List<'_> {
     pub fn request(&self, app: &App, params: &Params) -> Result<PageRequest, ApiError> {
         let key = signing_key(app);
         let limit = params.integer("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-        let from = match (params.text("nextToken"), params.text("previousToken")) {
+        let from = match (params.single("nextToken")?, params.single("previousToken")?) {
             (Some(token), _) => Some(self.open(&key, "nextToken", Direction::Next, token)?),
             (None, Some(token)) => {
                 Some(self.open(&key, "previousToken", Direction::Previous, token)?)

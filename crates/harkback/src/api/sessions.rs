@@ -2,18 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
-use harkback_engine::model::{self, DeletionKind, MetadataEntry, SessionDeletion};
+use axum::response::{IntoResponse, Response};
+use harkback_engine::model::{self, DeletionKind, Extent, MetadataEntry, SessionDeletion};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
-use super::envelope::{Created, Deleted, Success, Time, created, success};
+use super::envelope::{Created, Deleted, Success, Time, created, deleted, success};
 use super::error::{ApiError, Errors, Noun, Verb, bad_request, must_be};
 use super::extract::{Fields, IgnoredBody, Params, PathId};
 use super::idempotency::Keyed;
 use super::page::{List, PageParams, PageTokens};
-use super::receipts::{WithReceipt, deleted_with, extent};
+use super::receipts::{deleted_with, extent};
 use crate::app::AppState;
 
 /// A session to be made.
@@ -184,7 +185,7 @@ pub async fn list_sessions(
     caller: Caller,
     params: Params,
 ) -> Result<Json<Success<SessionPage>>, ApiError> {
-    let user = params.id("customerUserID")?;
+    let user = params.filter_id("customerUserID")?;
     let list =
         List { name: "sessions", account_id: caller.account_id, filters: vec![user.as_deref()] };
     let request = list.request(&app, &params)?;
@@ -216,13 +217,21 @@ pub async fn delete_session(
     id: PathId,
     params: Params,
     _: IgnoredBody,
-) -> Result<WithReceipt<Deleted>, ApiError> {
+) -> Result<Response, ApiError> {
     let id = id.of(Noun::Session)?;
     let extent = extent(&params)?;
     let (receipt_id, now) = (app.new_id(), app.now());
     let found = app.store.delete_session(caller.account_id, &id, extent, receipt_id, now).await?;
     match Noun::Session.mine(found, Verb::Delete)? {
-        SessionDeletion::Done(receipt) => Ok(deleted_with(&receipt, Noun::Session)),
+        SessionDeletion::Done(receipt) => Ok(deleted_with(&receipt, Noun::Session).into_response()),
+        // Whose answer was lost asks again; there is nothing left, as was wanted.
+        SessionDeletion::DoneBefore if extent == Extent::Everything => {
+            let receipt = app.store.last_receipt(caller.account_id, DeletionKind::Session, &id);
+            Ok(match receipt.await? {
+                Some(receipt) => deleted_with(&receipt, Noun::Session).into_response(),
+                None => deleted(Noun::Session).into_response(),
+            })
+        }
         SessionDeletion::DoneBefore => Err(bad_request("Session already deleted")),
     }
 }

@@ -1,4 +1,4 @@
-//! Uploads: a signed URL that takes the bytes of one file, once, without an API key.
+//! Uploads: a signed URL that takes the bytes of one file, and no others after them, without an API key.
 //!
 //! The signature covers method, path, expiry, largest length and account, so that none of them can be changed. The path
 //! ends in the file's extension, from which clients guess the content type.
@@ -9,17 +9,18 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use harkback_engine::Put;
+use futures_util::StreamExt;
 use harkback_engine::model::{AccountId, Micros, Upload};
+use harkback_engine::{Put, sha256_of};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::envelope::{Success, success};
-use super::error::{ApiError, Errors, bad_request, forbidden, too_large};
+use super::error::{ApiError, Errors, UploadErrors, bad_request, forbidden, internal, too_large};
 use super::extract::{Fields, Params};
 use super::files::extension;
 use super::intake::paced;
@@ -83,7 +84,25 @@ pub async fn create_upload(
     Ok(success(UploadBody { upload_url, key }))
 }
 
-/// Takes the bytes of an upload.
+/// Put the bytes of a file to the URL that `/files/upload` gave
+///
+/// The URL is to be used as it was given. The same bytes may be put again, other ones may not.
+#[utoipa::path(
+    put,
+    path = "/uploads/{account}/{name}",
+    operation_id = "put_upload",
+    tag = "Files",
+    security(()),
+    params(
+        ("account" = String, Path, description = "As the URL says"),
+        ("name" = String, Path, description = "As the URL says"),
+        ("exp" = i64, Query, description = "As the URL says"),
+        ("len" = i64, Query, description = "As the URL says: most bytes that it takes"),
+        ("sig" = String, Query, description = "As the URL says"),
+    ),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses((status = 200, description = "The bytes are stored", body = Done), UploadErrors)
+)]
 pub async fn put_upload(
     State(app): State<AppState>,
     uri: Uri,
@@ -92,26 +111,48 @@ pub async fn put_upload(
     body: Body,
 ) -> Result<Json<Done>, ApiError> {
     let key = uri.path().strip_prefix("/uploads/").unwrap_or_default();
-    let max_bytes = admit(&app, key, &params).await?;
+    let Admitted { max_bytes, size } = admit(&app, key, &params).await?;
     let length =
         headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|it| it > max_bytes) {
         return Err(too_large(max_bytes));
     }
-    match app.blobs.put(key, app.new_id(), max_bytes, paced(body, &app.config.patience)).await? {
-        Put::Stored { n_bytes } => {
-            let size = i64::try_from(n_bytes).map_err(|_| too_large(max_bytes))?;
-            app.store.finish_upload(key, size, app.now()).await?;
-            Ok(Json(Done::new()))
-        }
-        Put::TooLarge => Err(too_large(max_bytes)),
-        Put::Taken => Err(used()),
-        Put::Aborted => Err(bad_request("The upload ended before all bytes had come")),
+    if size.is_some_and(|size| length.is_some_and(|it| Ok(it) != u64::try_from(size))) {
+        return Err(used());
     }
+    let mut hash = Sha256::new();
+    let bytes = paced(body, &app.config.patience)
+        .inspect(|chunk| chunk.iter().for_each(|it| hash.update(it)));
+    let put = app.blobs.put(key, app.new_id(), max_bytes, bytes).await?;
+    match put {
+        Put::Stored { .. } => {}
+        Put::TooLarge => return Err(too_large(max_bytes)),
+        // Sent again: our answer was lost, or we ended between storing the bytes and their record.
+        Put::Taken => {
+            let path = app.blobs.path(key)?;
+            let stored = tokio::task::spawn_blocking(move || sha256_of(&path)).await;
+            let sent: String = hash.finalize().iter().map(|it| format!("{it:02x}")).collect();
+            if stored.map_err(internal)?.map_err(internal)? != sent {
+                return Err(used());
+            }
+        }
+        Put::Aborted => return Err(bad_request("The upload ended before all bytes had come")),
+    }
+    let n_bytes = app.blobs.size(key).await?.ok_or_else(used)?;
+    let size = i64::try_from(n_bytes).map_err(|_| too_large(max_bytes))?;
+    app.store.finish_upload(key, size, app.now()).await?;
+    Ok(Json(Done::new()))
 }
 
-/// The most bytes that a signed URL takes, if it is ours, in time and not used yet.
-async fn admit(app: &App, key: &str, params: &Params) -> Result<u64, ApiError> {
+/// What a signed URL allows.
+struct Admitted {
+    max_bytes: u64,
+    /// Of the bytes that it took already.
+    size: Option<i64>,
+}
+
+/// What a signed URL allows, if it is ours and in time.
+async fn admit(app: &App, key: &str, params: &Params) -> Result<Admitted, ApiError> {
     let refused = || forbidden("Upload URL is invalid or has expired");
     let number = |name| params.text(name).and_then(|it| it.parse::<i64>().ok());
     let max_bytes = number("len").and_then(|it| u64::try_from(it).ok()).ok_or_else(refused)?;
@@ -123,7 +164,7 @@ async fn admit(app: &App, key: &str, params: &Params) -> Result<u64, ApiError> {
     if !is_ours || app.clock.now() / 1_000_000 >= grant.expires_s {
         return Err(refused());
     }
-    if upload.uploaded_at.is_some() { Err(used()) } else { Ok(max_bytes) }
+    Ok(Admitted { max_bytes, size: upload.size })
 }
 
 fn used() -> ApiError {
@@ -141,7 +182,7 @@ fn base_url(app: &App, headers: &HeaderMap) -> Result<String, ApiError> {
     Ok(format!("{scheme}://{host}"))
 }
 
-/// What a signed URL allows.
+/// What the signature of a URL covers.
 struct Grant {
     expires_s: i64,
     max_bytes: u64,

@@ -102,10 +102,13 @@ async fn read(path: &Path, remote: &Remote, made: &mut Made) -> Result<Value, Fa
     let file =
         File::open(path).await.map_err(|e| format!("cannot read `{}`: {e}", path.display()))?;
     let mut lines = BufReader::new(file);
-    let first = next_line(&mut lines).await?.ok_or("the archive is empty")?;
+    let first = next_bytes(&mut lines).await?.unwrap_or_default();
+    let first: Value = serde_json::from_slice(&first).unwrap_or_default();
     if first["kind"] != "archive" || first["version"] != ARCHIVE_VERSION {
+        let path = path.display();
         let why = format!(
-            "this is no archive of version {ARCHIVE_VERSION}, written by `harkback export`"
+            "`{path}` is no archive of version {ARCHIVE_VERSION}, as `harkback export` writes it; `harkback ingest` takes \
+             documents"
         );
         return Err(why.into());
     }
@@ -149,6 +152,11 @@ async fn read(path: &Path, remote: &Remote, made: &mut Made) -> Result<Value, Fa
 }
 
 async fn next_line(lines: &mut BufReader<File>) -> Result<Option<Value>, Failure> {
+    let Some(line) = next_bytes(lines).await? else { return Ok(None) };
+    Ok(Some(serde_json::from_slice(&line).map_err(|e| format!("a line is no JSON: {e}"))?))
+}
+
+async fn next_bytes(lines: &mut BufReader<File>) -> Result<Option<Vec<u8>>, Failure> {
     let mut line = Vec::new();
     let n = lines.take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await?;
     if n == 0 {
@@ -157,7 +165,7 @@ async fn next_line(lines: &mut BufReader<File>) -> Result<Option<Value>, Failure
     if n as u64 == MAX_LINE_BYTES {
         return Err(format!("a line of the archive is longer than {MAX_LINE_BYTES} bytes").into());
     }
-    Ok(Some(serde_json::from_slice(&line).map_err(|e| format!("a line is no JSON: {e}"))?))
+    Ok(Some(line))
 }
 
 /// A file whose bytes are gathered on disk.
@@ -213,7 +221,7 @@ impl Pending {
 async fn undo(remote: &Remote, made: &Made, printer: &Printer) {
     let memory = made.memory.iter().map(|it| format!("/memories/delete/{it}"));
     for path in memory.chain(made.files.iter().map(|it| format!("/files/delete/{it}"))) {
-        if let Err(error) = remote.delete(&path).await {
+        if let Err(error) = remote.delete(&path, &[]).await {
             printer.note(&format!("`{path}` could not be undone: {error}"));
         }
     }

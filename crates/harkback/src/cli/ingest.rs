@@ -17,6 +17,8 @@ use super::{Outcome, Printer};
 
 const UPLOADS_AT_ONCE: usize = 4;
 const FILES_PER_CALL: usize = 500;
+/// One page, the pages that a sitemap names, those that links lead to.
+const WEBSITES: [&str; 3] = ["website", "sitemap", "website_bulk"];
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Arguments of `harkback ingest`.
@@ -56,19 +58,21 @@ struct Failed {
 /// Runs the command. Ends well only if every file did.
 ///
 /// # Errors
-/// If a path does not exist, or the server refuses or does not answer.
+/// If there is no file, or the server refuses or does not answer.
 pub(super) async fn ingest(args: &IngestArgs, printer: &Printer) -> Outcome {
     let (urls, paths): (Vec<_>, Vec<_>) =
         args.paths.iter().cloned().partition(|it| is_address(&it.to_string_lossy()));
-    let paths = files_below(&paths)?;
-    if paths.is_empty() && urls.is_empty() {
+    let (paths, unreadable) = files_below(&paths);
+    if paths.is_empty() && urls.is_empty() && unreadable.is_empty() {
         return Err("there is no file to ingest".into());
     }
     let remote = Remote::new(&args.remote)?;
     // Asked first, so that a wrong key or memory is told before a long upload.
     remote.get(&format!("/memories/get/{}", args.memory), &[]).await?;
 
+    let n_files = paths.len() + urls.len() + unreadable.len();
     let (mut added, mut failed) = upload(&remote, &args.memory, &paths).await?;
+    failed.extend(unreadable);
     for url in &urls {
         let path = url.to_string_lossy().into_owned();
         match add_website(&remote, &args.memory, &path, file_type(args, &path)).await {
@@ -81,7 +85,13 @@ pub(super) async fn ingest(args: &IngestArgs, printer: &Printer) -> Outcome {
     add_to_memory(&remote, &args.memory, &file_ids).await?;
     if !added.is_empty() {
         let memory = watch(&remote, &args.memory).await?;
-        failed.extend(failures_among(&memory, &added));
+        let failures = failures_among(&memory, &added);
+        if !failures.is_empty() {
+            printer.note(
+                "what failed stays in the memory and is tried again with the next ingestion; `harkback forget` takes it out",
+            );
+        }
+        failed.extend(failures);
         for it in added.iter().filter(|it| is_address(&it.path)) {
             if let Some(told) = pages_of(&remote, &it.file_id).await? {
                 printer.note(&format!("{}: {told}", it.path));
@@ -92,11 +102,7 @@ pub(super) async fn ingest(args: &IngestArgs, printer: &Printer) -> Outcome {
     for it in &failed {
         printer.note(&format!("failed: {}: {}", it.path, it.reason));
     }
-    printer.note(&format!(
-        "{} of {} files can be recalled",
-        paths.len() + urls.len() - failed.len(),
-        paths.len() + urls.len()
-    ));
+    printer.note(&format!("{} of {n_files} files can be recalled", n_files - failed.len()));
     if args.json {
         printer.data(&report(&added, &failed).to_string());
     }
@@ -195,24 +201,34 @@ async fn put(
 }
 
 /// The file's id in the server: the same for the same path or address in the same memory.
-fn file_id(memory: &str, source: &str) -> String {
+pub(super) fn file_id(memory: &str, source: &str) -> String {
     let digest = Sha256::new().chain_update(memory).chain_update([0]).chain_update(source);
     let digest: [u8; 32] = digest.finalize().into();
     let (bytes, _) = digest.split_first_chunk::<16>().expect("a digest has 32 bytes");
     uuid::Builder::from_custom_bytes(*bytes).into_uuid().to_string()
 }
 
-fn is_address(path: &str) -> bool {
+/// Those that an address may have, as each type of website.
+pub(super) fn website_ids(memory: &str, url: &str) -> Vec<String> {
+    WEBSITES.iter().map(|file_type| website_id(memory, url, file_type)).collect()
+}
+
+fn website_id(memory: &str, url: &str, file_type: &str) -> String {
+    file_id(memory, &format!("{file_type} {url}"))
+}
+
+pub(super) fn is_address(path: &str) -> bool {
     path.starts_with("http://") || path.starts_with("https://")
 }
 
 /// A sitemap is told by its name, unless the caller says what the address is.
 fn file_type(args: &IngestArgs, url: &str) -> &'static str {
     let path = url.split(['?', '#']).next().unwrap_or(url);
+    let [page, sitemap, bulk] = WEBSITES;
     match () {
-        () if args.crawl => "website_bulk",
-        () if args.sitemap || path.ends_with(".xml") || path.ends_with(".xml.gz") => "sitemap",
-        () => "website",
+        () if args.crawl => bulk,
+        () if args.sitemap || path.ends_with(".xml") || path.ends_with(".xml.gz") => sitemap,
+        () => page,
     }
 }
 
@@ -223,7 +239,7 @@ async fn add_website(
     url: &str,
     file_type: &str,
 ) -> Result<String, RemoteError> {
-    let id = file_id(memory, &format!("{file_type} {url}"));
+    let id = website_id(memory, url, file_type);
     let body = json!({"id": id, "name": url, "externalURI": url, "fileType": file_type});
     remote.create_file(&body).await?;
     Ok(id)
@@ -263,31 +279,38 @@ fn report(added: &[Added], failed: &[Failed]) -> Value {
     json!({"files": files, "failed": failed})
 }
 
-fn files_below(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
-    let mut found = Vec::new();
+/// What is at the paths and below, and what of it cannot be read, which does not stop the rest.
+fn files_below(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Failed>) {
+    let (mut found, mut failed) = (Vec::new(), Vec::new());
     for path in paths {
-        collect(path, &mut found)
-            .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+        collect(path, &mut found, &mut failed);
     }
-    Ok(found)
+    (found, failed)
 }
 
-fn collect(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    if !std::fs::metadata(path)?.is_dir() {
-        found.push(path.to_owned());
-        return Ok(());
-    }
-    let mut entries =
-        std::fs::read_dir(path)?.map(|it| Ok(it?.path())).collect::<std::io::Result<Vec<_>>>()?;
-    entries.sort();
-    for entry in entries {
-        let is_hidden = entry.file_name().is_some_and(|it| it.as_encoded_bytes().starts_with(b"."));
-        // A link inside a folder may lead back to it.
-        if !is_hidden && !entry.is_symlink() {
-            collect(&entry, found)?;
+fn collect(path: &Path, found: &mut Vec<PathBuf>, failed: &mut Vec<Failed>) {
+    match entries(path) {
+        Ok(None) => found.push(path.to_owned()),
+        Ok(Some(entries)) => entries.iter().for_each(|it| collect(it, found, failed)),
+        Err(error) => {
+            failed.push(Failed { path: path.display().to_string(), reason: error.to_string() })
         }
     }
-    Ok(())
+}
+
+/// What a folder holds, but for hidden entries; `None` of a file.
+fn entries(path: &Path) -> std::io::Result<Option<Vec<PathBuf>>> {
+    if !std::fs::metadata(path)?.is_dir() {
+        return Ok(None);
+    }
+    let entries = std::fs::read_dir(path)?.map(|it| Ok(it?.path()));
+    let mut entries = entries.collect::<std::io::Result<Vec<_>>>()?;
+    let is_hidden =
+        |it: &PathBuf| it.file_name().is_some_and(|it| it.as_encoded_bytes().starts_with(b"."));
+    // A link inside a folder may lead back to it.
+    entries.retain(|it| !is_hidden(it) && !it.is_symlink());
+    entries.sort();
+    Ok(Some(entries))
 }
 
 fn bar(template: &str) -> ProgressBar {

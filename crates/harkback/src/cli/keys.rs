@@ -101,11 +101,13 @@ pub(super) async fn open_existing(
     if dir.join("harkback.db").exists() {
         return Ok(Store::open(dir).await?);
     }
-    Err(format!(
-        "there is no data in `{}`; name the data directory of the server with --data",
-        dir.display()
-    )
-    .into())
+    Err(no_data(dir))
+}
+
+/// What to say of a directory without a database.
+pub(super) fn no_data(dir: &Path) -> Box<dyn std::error::Error + Send + Sync> {
+    let dir = dir.display();
+    format!("there is no data in `{dir}`; name the data directory of the server with --data").into()
 }
 
 fn line(key: &ListedKey) -> Result<String, jiff::Error> {

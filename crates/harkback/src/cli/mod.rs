@@ -8,6 +8,7 @@ mod bench;
 mod doctor;
 mod eval;
 mod export;
+mod forget;
 mod graphml;
 mod import;
 mod ingest;
@@ -84,6 +85,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Put files and folders into a memory of a running server, and wait until it can recall them
     Ingest(ingest::IngestArgs),
+    /// Take files out of a memory of a running server again
+    Forget(forget::ForgetArgs),
     /// Write a memory of a running server as one archive, or as a graph for viewers
     Export(export::ExportArgs),
     /// Make a memory of an archive in a running server
@@ -156,6 +159,7 @@ async fn run(command: &Command, printer: &Printer) -> Outcome {
         Command::Bench(args) => bench::bench(args, printer).await,
         Command::Eval(args) => eval::eval(args, printer).await,
         Command::Ingest(args) => ingest::ingest(args, printer).await,
+        Command::Forget(args) => forget::forget(args, printer).await,
         Command::Export(args) => export::export(args, printer).await,
         Command::Import(args) => import::import(args, printer).await,
         Command::Query(args) => query::query(args, printer).await,

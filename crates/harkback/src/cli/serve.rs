@@ -1,6 +1,8 @@
 //! `harkback serve`: the server, until it is told to stop.
 
 use std::error::Error;
+use std::fs::{File, TryLockError};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::{Outcome, Printer, parse_file};
-use crate::app::{App, AppState};
+use crate::app::{App, AppState, make_data_dir};
 use crate::clock::{Clock, Ids};
 use crate::config::{Config, ConfigArgs};
 use crate::models::{ModelsDir, load_or_fetch};
@@ -34,13 +36,15 @@ pub(super) struct Server {
     pub(super) app: AppState,
     /// `http://` and the address it listens on.
     pub(super) url: String,
-    ended: oneshot::Receiver<std::io::Result<()>>,
+    ended: oneshot::Receiver<io::Result<()>>,
+    /// Held as long as the server runs.
+    _data: File,
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// If a setting is wrong, the address is taken, or the data or the models cannot be used.
+/// If a setting is wrong, the address or the data directory is taken, or the data or the models cannot be used.
 pub(super) async fn serve(args: &ServeArgs, printer: &Printer) -> Outcome {
     let server = Server::start(Config::load(&args.config)?, &args.models.path, printer).await?;
     server.until_told_to_stop(printer).await
@@ -50,7 +54,7 @@ impl Server {
     /// Listens, and answers as soon as the models are loaded.
     ///
     /// # Errors
-    /// If the address is taken, or the data or the models cannot be used.
+    /// If the address or the data directory is taken, or the data or the models cannot be used.
     pub(super) async fn start(
         config: Config,
         models_dir: &Path,
@@ -68,8 +72,9 @@ impl Server {
         }
         keep_memory_private()?;
         // First, because nothing should be downloaded for a server that cannot start.
-        let listener = api::listen(config.listen)
-            .map_err(|error| format!("cannot listen on `{}`: {error}", config.listen))?;
+        let data = claim(&config.data)?;
+        let listener =
+            api::listen(config.listen).map_err(|error| cannot_listen(&config, &error))?;
         let url = format!("http://{}", listener.local_addr()?);
 
         let (dir, say) = (models_dir.to_owned(), *printer);
@@ -88,7 +93,7 @@ impl Server {
         worker::start(&app).await?;
         let ended = answer_requests(&app, listener);
         printer.note(&format!("listening on {url}"));
-        Ok(Self { app, url, ended })
+        Ok(Self { app, url, ended, _data: data })
     }
 
     /// Serves until Ctrl-C or SIGTERM, then finishes what is under way.
@@ -114,8 +119,34 @@ impl Server {
     }
 }
 
+/// Makes the data directory this server's alone: two would each take all of it for their own. The lock ends with the
+/// process, however that ends. Commands that may run beside a server do not ask for it.
+fn claim(dir: &Path) -> Result<File, String> {
+    let shown = dir.display();
+    make_data_dir(dir).map_err(|e| format!("cannot make the data directory `{shown}`: {e}"))?;
+    let unusable = |e: io::Error| format!("cannot lock the data directory `{shown}`: {e}");
+    let file = File::create(dir.join("server.lock")).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(format!(
+            "another server runs on the data directory `{shown}`; stop it, or name another directory with --data"
+        )),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    }
+}
+
+fn cannot_listen(config: &Config, error: &io::Error) -> String {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; stop what listens there, or name another address with --listen"
+        }
+        _ => "",
+    };
+    format!("cannot listen on `{}`: {error}{hint}", config.listen)
+}
+
 /// No core dump holds documents or secrets, and on Linux no other process of this user reads this one's memory.
-fn keep_memory_private() -> std::io::Result<()> {
+fn keep_memory_private() -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, setrlimit};
 
     #[cfg(target_os = "linux")]
@@ -123,10 +154,7 @@ fn keep_memory_private() -> std::io::Result<()> {
     Ok(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?)
 }
 
-fn answer_requests(
-    app: &AppState,
-    listener: TcpListener,
-) -> oneshot::Receiver<std::io::Result<()>> {
+fn answer_requests(app: &AppState, listener: TcpListener) -> oneshot::Receiver<io::Result<()>> {
     let (sender, ended) = oneshot::channel();
     let shared = Arc::clone(app);
     app.spawn(async move {

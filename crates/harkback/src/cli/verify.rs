@@ -6,6 +6,7 @@ use clap::Args;
 use harkback_engine::verify as verify_data;
 use serde_json::json;
 
+use super::keys::no_data;
 use super::{DataDir, Outcome, Printer};
 
 /// Arguments of `harkback verify`.
@@ -24,6 +25,9 @@ pub(super) struct VerifyArgs {
 /// If the data directory cannot be read at all, or is of another version of the program.
 pub(super) async fn verify(args: &VerifyArgs, printer: &Printer) -> Outcome {
     let path = &args.data.path;
+    if !path.join("harkback.db").exists() {
+        return Err(no_data(path));
+    }
     let found = verify_data(path)
         .await
         .map_err(|error| chained(&format!("`{}` cannot be verified", path.display()), &error))?;

@@ -48,7 +48,7 @@ enum Action {
     /// List the deliveries, with tabs between: id, memory, number, state, tries, last status, last error, URL
     List {
         /// Only those of this memory
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = id)]
         memory: Option<Uuid>,
         #[command(flatten)]
         data: DataDir,
@@ -58,11 +58,17 @@ enum Action {
     /// It keeps its id and its body. The running server sends it; without one, the next that is started.
     Redeliver {
         /// Id of the delivery, as `webhooks list` prints it and receivers see it in `webhook-id`
-        #[arg(value_name = "DELIVERY_ID")]
+        #[arg(value_name = "DELIVERY_ID", value_parser = id)]
         delivery: Uuid,
         #[command(flatten)]
         data: DataDir,
     },
+}
+
+fn id(text: &str) -> Result<Uuid, &'static str> {
+    text.parse().map_err(
+        |_| "it is no id; `harkback webhooks list` prints those of deliveries and memories",
+    )
 }
 
 /// Runs the command.

@@ -47,6 +47,20 @@ async fn unknown_mistyped_and_revoked_keys_are_refused() {
 }
 
 #[tokio::test]
+async fn two_different_keys_are_refused() {
+    let test = TestApp::new().await;
+    let ask = |other: &str| {
+        let request = Request::get("/users/list").header("x-api-key", other);
+        let mut request = request.body(Body::empty()).unwrap();
+        request.headers_mut().append("x-api-key", test.alice.key.clone().unwrap().parse().unwrap());
+        request
+    };
+    let reply = test.stranger().request(ask("other")).await;
+    reply.expect_error(400, "X-API-Key must be given once");
+    test.stranger().request(ask(test.alice.key.as_deref().unwrap())).await.expect(200);
+}
+
+#[tokio::test]
 async fn keys_made_and_revoked_by_another_process_count_at_once() {
     let test = TestApp::new().await;
     let elsewhere = harkback_engine::Store::open(&test.app.config.data).await.unwrap();
@@ -100,6 +114,49 @@ async fn a_request_without_any_header_is_told_so_over_the_wire() {
     let answer = ask("DELETE /sessions/delete/s1 HTTP/1.0\r\nAccept: */*\r\n\r\n").await;
     assert!(
         answer.contains(r#"{"error":"API key is required","status":"unauthorized""#),
+        "{answer}"
+    );
+    test.app.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_head_is_bounded() {
+    let test = TestApp::new().await;
+    let address = test.listen().await;
+    let ask = async |n_bytes: usize| {
+        let key = test.alice.key.clone().unwrap();
+        let mut request = format!(
+            "GET /users/list HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\nconnection: close\r\n"
+        );
+        for at in 0.. {
+            let left = n_bytes - request.len() - 2;
+            if left == 0 {
+                break;
+            }
+            // No more than a piece is left for the last line, whose name and end take 8 bytes.
+            let piece = if left > 8192 { 4096 } else { left };
+            let name = format!("x-{at:02}: ");
+            request += &format!("{name}{}\r\n", "x".repeat(piece - name.len() - 2));
+        }
+        request += "\r\n";
+        assert_eq!(request.len(), n_bytes);
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // A server that has answered may close before it has read all.
+        _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8(answer).unwrap()
+    };
+    let answer = ask(65_000).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    for n_bytes in [66_000, 70_000, 120_000] {
+        let answer = ask(n_bytes).await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{n_bytes}: {answer}");
+    }
+    let answer = ask(65_600).await;
+    let error = "Request line and headers must be at most 65536 bytes";
+    assert!(
+        answer.contains(&format!(r#"{{"error":"{error}","status":"head_too_long""#)),
         "{answer}"
     );
     test.app.shutdown().await;

@@ -52,6 +52,33 @@ async fn a_key_works_until_it_is_revoked_while_the_server_runs() {
 }
 
 #[tokio::test]
+async fn a_data_directory_has_one_server() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().to_str().unwrap();
+    let serving = Serving::start(scratch.path());
+    let second = run(&["serve", "--data", data, "--listen", "127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(1));
+    let told = format!("another server runs on the data directory `{data}`; stop it");
+    assert!(second.stderr.contains(&told), "{}", second.stderr);
+
+    // What may run beside a server does.
+    let key = create_key(scratch.path(), "clinic");
+    assert_eq!(Caller::new(&serving, &key).get("/users/list").await.0, 200);
+    run_well(&["verify", "--data", data]);
+    let copy = tempfile::tempdir().unwrap();
+    run_well(&["backup", copy.path().join("copy").to_str().unwrap(), "--data", data]);
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let elsewhere = elsewhere.path().to_str().unwrap();
+    let taken = run(&["serve", "--data", elsewhere, "--listen", &serving.address()]);
+    let told = "; stop what listens there, or name another address with --listen\n";
+    assert!(!taken.status.success() && taken.stderr.ends_with(told), "{}", taken.stderr);
+
+    serving.kill();
+    Serving::start(scratch.path());
+}
+
+#[tokio::test]
 async fn serve_ingest_and_query_end_to_end() {
     let scratch = tempfile::tempdir().unwrap();
     let (data, shop) = (scratch.path().join("data"), scratch.path().join("shop"));
@@ -61,14 +88,16 @@ async fn serve_ingest_and_query_end_to_end() {
     let memory_id = Caller::new(&serving, &key).create_memory("Shop").await;
     let at = ["--memory", &memory_id, "--url", &serving.url, "--key", &key];
 
-    let ingested = run(&[&["ingest", shop.to_str().unwrap()], &at[..]].concat());
+    let ingested = run(&[&["ingest", "nope.txt", shop.to_str().unwrap()], &at[..]].concat());
     assert!(!ingested.status.success(), "a failed file shows in the exit status");
     assert!(ingested.stderr.contains("broken.txt"), "{}", ingested.stderr);
-    assert!(ingested.stderr.contains("2 of 3 files"), "{}", ingested.stderr);
+    assert!(ingested.stderr.contains("failed: nope.txt: No such file"), "{}", ingested.stderr);
+    assert!(ingested.stderr.contains("2 of 4 files"), "{}", ingested.stderr);
 
     let question = "Who repairs sewing machines?";
     let raw = run_well(&[&["query", question], &at[..]].concat());
     assert!(raw.stdout.contains("Odile Brand"), "{}", raw.stdout);
+    assert!(!raw.stdout.ends_with("\n\n"), "{}", raw.stdout);
     let assisted = run_well(&[&["query", question, "--assisted"], &at[..]].concat());
     assert!(assisted.stdout.contains("Odile Brand"), "{}", assisted.stdout);
     let output =
@@ -108,6 +137,26 @@ async fn serve_ingest_and_query_end_to_end() {
     let quiet = run_well(&[&["query", question], &at[..]].concat());
     assert_eq!(quiet.stdout, raw.stdout);
     assert!(!quiet.stderr.contains("warning"), "{}", quiet.stderr);
+
+    let forgotten = |files: &[&str]| run(&[&["forget"], files, &at[..]].concat());
+    let (people, broken) = (shop.join("people.md"), shop.join("broken.txt"));
+    // Also what is no longer on the disk.
+    fs::remove_file(&broken).unwrap();
+    let both = forgotten(&[people.to_str().unwrap(), broken.to_str().unwrap()]);
+    assert!(both.status.success(), "{}", both.stderr);
+    assert!(both.stderr.contains("2 of 2 files are out of the memory"), "{}", both.stderr);
+    let memory = caller.get(&format!("/memories/get/{memory_id}")).await.1;
+    let failed = memory["data"]["progress"]["failed"].as_array().unwrap();
+    assert!(failed.iter().all(|it| it["name"] != "broken.txt"), "{memory}");
+    let raw = run_well(&[&["query", question], &at[..]].concat());
+    assert!(!raw.stdout.contains("Ines Falk"), "{}", raw.stdout);
+    let web = forgotten(&["http://localhost:1/a", "nope"]);
+    assert!(
+        !web.status.success() && web.stderr.contains("failed: nope: File not found"),
+        "{}",
+        web.stderr
+    );
+    assert!(web.stderr.contains("1 of 2 files are out of the memory"), "{}", web.stderr);
 
     let wrong = run(&["query", question, "--memory", "none", "--url", &serving.url, "--key", &key]);
     assert!(

@@ -80,12 +80,53 @@ fn only_the_owner_can_read_a_new_data_directory() {
 fn a_mistyped_data_directory_is_not_made() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("dta");
-    for args in [&["keys", "list"][..], &["keys", "revoke", "x"]] {
+    for args in [&["keys", "list"][..], &["keys", "revoke", "x"], &["verify"]] {
         let (status, stdout, stderr) = harkback(&[args, &["--data", text(&data)]].concat());
         assert_eq!((status, stdout.as_str()), (1, ""));
         assert!(stderr.contains("name the data directory of the server with --data"), "{stderr}");
     }
     assert!(!data.exists());
+}
+
+#[test]
+fn a_command_that_cannot_go_on_says_what_to_do() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("garden.md");
+    fs::write(&file, "# Garden\n").unwrap();
+    let file = text(&file);
+    let nowhere = ["--url", "http://127.0.0.1:1", "--key", "k"];
+    for (args, status, told) in [
+        (
+            &["query", "Who?", "--memory", "m", "--key", ""][..],
+            1,
+            "error: there is no API key: set HARKBACK_API_KEY, or name a file that holds it with --key-file",
+        ),
+        (
+            &[&["query", "Who?", "--memory", "m"][..], &nowhere].concat(),
+            1,
+            "error: cannot reach the server at `http://127.0.0.1:1/`: Connection refused (os error 111); is \
+             `harkback serve` running there?\n",
+        ),
+        (
+            &[&["import", file][..], &nowhere].concat(),
+            1,
+            &format!("error: `{file}` is no archive of version 1, as `harkback export` writes it"),
+        ),
+        (&["webhooks", "redeliver", "nope"], 2, "it is no id; `harkback webhooks list` prints"),
+        (&["webhooks", "list", "--memory", "nope"], 2, "it is no id; `harkback webhooks list`"),
+    ] {
+        let (exit, stdout, stderr) = harkback(args);
+        assert_eq!((exit, stdout.as_str()), (status, ""), "{args:?}: {stderr}");
+        assert!(stderr.contains(told), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn the_help_of_a_server_fits_on_a_screen_or_two() {
+    for command in ["serve", "quickstart"] {
+        let (_, help, _) = harkback(&[command, "--help"]);
+        assert!(help.lines().count() < 60, "{help}");
+    }
 }
 
 #[test]

@@ -87,6 +87,54 @@ async fn the_type_is_told_by_the_name_unless_it_is_given() {
 }
 
 #[tokio::test]
+async fn the_name_tells_the_type_and_the_key_where_it_does_not() {
+    let app = TestApp::new().await;
+    let anna = &app.alice;
+    let key = upload(&app, anna, "notes.md", "hello").await;
+    for (name, file_type, extension) in [
+        ("a.mp3", "audio", "mp3"),
+        ("a.PDF", "document", "pdf"),
+        ("a", "text", "md"),
+        ("Release 1.2", "text", "md"),
+    ] {
+        let made = anna.post("/files/create", json!({"name": name, "key": key})).await.data(201);
+        assert_eq!(
+            (made.text("fileType"), made.text("extension")),
+            (file_type.to_owned(), extension.to_owned()),
+            "{name}"
+        );
+    }
+    let empty = json!({"name": "a.md", "key": key, "externalURI": ""});
+    let made = anna.post("/files/create", empty).await.data(201);
+    assert_eq!(made["externalURI"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_change_of_what_is_fixed_is_refused_unless_it_is_none() {
+    let app = TestApp::new().await;
+    let anna = &app.alice;
+    let uri = "https://e.com/";
+    let body = json!({"id": "f", "name": "a", "externalURI": uri, "fileType": "website"});
+    let made = anna.post("/files/create", body).await.data(201);
+    for (field, other) in [
+        ("id", "g"),
+        ("fileType", "audio"),
+        ("externalURI", "https://e.com/b"),
+        ("external_uri", "https://e.com/b"),
+    ] {
+        let changed = anna.patch("/files/update/f", json!({"name": "b", field: other})).await;
+        changed.expect_error(400, &format!("{field} cannot be changed"));
+    }
+    let got = anna.get("/files/get/f").await.data(200);
+    assert_eq!(got["name"], "a", "what is refused changes nothing");
+    let same = anna.patch("/files/update/f", got).await.data(200);
+    assert_eq!(same["fileType"], made["fileType"]);
+    let key = upload(&app, anna, "page.html", "<p>hello").await;
+    let changed = json!({"key": key, "fileType": "text"});
+    assert_eq!(anna.patch("/files/update/f", changed).await.data(200)["fileType"], "text");
+}
+
+#[tokio::test]
 async fn what_a_file_must_be() {
     let app = TestApp::new().await;
     let (anna, eve) = (&app.alice, &app.bob);
@@ -117,6 +165,11 @@ async fn what_a_file_must_be() {
         (json!({"name": "a", "key": not_uploaded["key"]}), no_upload),
         (json!({"name": "a", "key": foreign}), no_upload),
         (json!({"name": "a", "externalURI": "e.com"}), "externalURI must be a URL"),
+        (json!({"name": "a", "externalURI": ""}), "externalURI is required"),
+        (
+            json!({"name": "a", "external_uri": " ", "fileType": "website"}),
+            "externalURI is required",
+        ),
         (
             json!({"name": "a", "externalURI": "http://10.0.0.1/"}),
             "externalURI must be a URL of a public host",
@@ -160,6 +213,9 @@ async fn lists_go_by_category_and_have_no_envelope() {
         assert_eq!(page["count"], ids.len());
         assert_eq!(page.as_object().unwrap().len(), 4, "files, nextToken, previousToken, count");
     }
+    anna.get("/files/list?category=")
+        .await
+        .expect_error(400, "category must be audio, video, web, document, other or all");
     anna.get("/files/list?category=poems")
         .await
         .expect_error(400, "category must be audio, video, web, document, other or all");

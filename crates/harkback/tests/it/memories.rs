@@ -134,6 +134,9 @@ async fn a_change_leaves_alone_what_it_does_not_name() {
         (json!({"chunkSize": 5}), "chunkSize cannot be changed"),
         (json!({"ontology": "essays"}), "ontology cannot be changed"),
         (json!({"memoryType": "graph"}), "memoryType cannot be changed"),
+        (json!({"memoryType": "poem"}), "memoryType cannot be changed"),
+        (json!({"chunkOverlap": "10"}), "chunkOverlap cannot be changed"),
+        (json!({"id": "mine"}), "id cannot be changed"),
         (json!({"webhookUrl": "http://127.0.0.1/"}), "webhookUrl must be a URL of a public host"),
         (json!([]), "Request body must be a JSON object"),
     ] {
@@ -143,6 +146,33 @@ async fn a_change_leaves_alone_what_it_does_not_name() {
         anna.get(&format!("/memories/get/{}", made.text("id"))).await.data(200)["name"],
         "other"
     );
+}
+
+#[tokio::test]
+async fn the_whole_of_a_memory_can_be_sent_back() {
+    let app = TestApp::new().await;
+    let anna = &app.alice;
+    for body in [
+        json!({"name": "n", "memoryType": "vector", "chunkSize": 100}),
+        json!({"name": "n", "memoryType": "graph", "ontology": "cultural"}),
+    ] {
+        let mut memory = anna.post("/memories/create", body).await.data(201);
+        let update = format!("/memories/update/{}", memory.text("id"));
+        memory["name"] = json!("other");
+        let changed = anna.patch(&update, memory.clone()).await.data(200);
+        memory["updatedAt"] = changed["updatedAt"].clone();
+        assert_eq!(changed, memory);
+    }
+}
+
+#[tokio::test]
+async fn a_memorys_id_is_not_the_callers() {
+    let app = TestApp::new().await;
+    let mine = json!({"name": "n", "memoryType": "vector", "id": "mine"});
+    let refused = app.alice.post("/memories/create", mine).await;
+    refused.expect_error(400, "id cannot be chosen for a memory, the server makes it");
+    let null = json!({"name": "n", "memoryType": "vector", "id": null});
+    app.alice.post("/memories/create", null).await.data(201);
 }
 
 #[tokio::test]

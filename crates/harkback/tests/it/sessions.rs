@@ -133,6 +133,81 @@ async fn a_deleted_session_is_gone_for_reading() {
 }
 
 #[tokio::test]
+async fn an_empty_filter_is_refused_and_not_ignored() {
+    let test = TestApp::new().await;
+    test.alice
+        .post("/sessions/create", json!({"id": "s1", "customerUserID": "a"}))
+        .await
+        .expect(201);
+    let message = json!({"id": "m1", "role": "user", "content": "hi", "sessionID": "s1"});
+    test.alice.post("/messages/create", message).await.expect(201);
+    let rule = "must be 1 to 255 characters without control characters";
+    for (query, error) in [
+        ("sessions/list?customerUserID=", format!("customerUserID {rule}")),
+        ("sessions/list?customerUserID", format!("customerUserID {rule}")),
+        (
+            "sessions/list?customerUserID=a&customerUserID=b",
+            "customerUserID must be given once".into(),
+        ),
+        (
+            "sessions/list?customerUserID[]=a",
+            "customerUserID must be given as customerUserID=VALUE".into(),
+        ),
+        (
+            "sessions/list?customer_user_id=a",
+            "customerUserID must be given as customerUserID=VALUE".into(),
+        ),
+        ("sessions/list?limit=1&limit=2", "limit must be given once".into()),
+        ("messages/list?sessionID=&role=user", format!("sessionID {rule}")),
+        ("messages/list?sessionID=s1&customerUserID=", format!("customerUserID {rule}")),
+        ("messages/list?sessionId=s1", "sessionID must be given as sessionID=VALUE".into()),
+        (
+            "messages/list?role=",
+            "role must be one of norole, system, assistant, user, function, tool".into(),
+        ),
+        ("messages/list?role=user&role=tool", "role must be given once".into()),
+        ("deliveries/list?memoryID=", format!("memoryID {rule}")),
+        ("deliveries/list?state=", "state must be pending, delivered or dead".into()),
+    ] {
+        test.alice.get(&format!("/{query}")).await.expect_error(400, &error);
+    }
+    // Tokens and what is none of ours may be empty: clients send them so.
+    let page = "/messages/list?sessionID=s1&nextToken=&previousToken=&limit=&_=1&_=2";
+    assert_eq!(test.alice.get(page).await.expect(200)["count"], 1);
+}
+
+#[tokio::test]
+async fn a_wipe_may_be_sent_again() {
+    let test = TestApp::new().await;
+    let session = json!({"id": "s1", "customerUserID": "u1"});
+    test.alice.post("/sessions/create", session).await.expect(201);
+    let (wipe, plain) = ("/sessions/delete/s1?wipe=true", "/sessions/delete/s1");
+    let first = test.alice.delete(wipe).await;
+    let again = test.alice.delete(wipe).await;
+    assert_eq!(again.expect(200), first.expect(200));
+    assert_eq!(again.headers["x-receipt-id"], first.headers["x-receipt-id"]);
+    test.alice.delete(plain).await.expect_error(400, "Session already deleted");
+    test.bob.delete(wipe).await.expect_error(403, "Not authorized to delete this session");
+
+    // A session that says nothing has nothing to be wiped after it was deleted.
+    test.alice.post("/sessions/create", json!({"id": "s2"})).await.expect(201);
+    test.alice.delete("/sessions/delete/s2").await.expect(200);
+    test.alice.delete("/sessions/delete/s2?wipe=true").await.expect(200);
+
+    let user = json!({"id": "u1", "firstName": "A", "lastName": "B"});
+    test.alice.post("/users/create", user).await.expect(201);
+    let first = test.alice.delete("/users/delete/u1?wipe=true").await;
+    let again = test.alice.delete("/users/delete/u1?wipe=true").await;
+    assert_eq!(again.expect(200), first.expect(200));
+    assert_eq!(again.headers["x-receipt-id"], first.headers["x-receipt-id"]);
+    test.alice.delete("/users/delete/u1").await.expect_error(400, "User not found");
+    let mistyped = test.alice.delete("/users/delete/u2?wipe=true").await;
+    mistyped.expect_error(400, "User not found");
+    let of_nobody = test.bob.delete("/users/delete/u1?wipe=true").await;
+    of_nobody.expect_error(400, "User not found");
+}
+
+#[tokio::test]
 async fn delete_is_as_its_page_says() {
     let test = TestApp::new().await;
     for id in ["s1", "s2"] {
@@ -209,8 +284,10 @@ async fn ids_in_paths_are_checked() {
         test.alice.get(&format!("/sessions/get/{id}")).await.expect_error(400, error);
         test.alice.delete(&format!("/sessions/delete/{id}")).await.expect_error(400, error);
     }
-    let reply = test.alice.get("/sessions/get/%ff").await;
-    reply.expect_error(400, "Path must be percent-encoded UTF-8");
+    for broken in ["%ff", "%zz", "100%", "%4"] {
+        let reply = test.alice.get(&format!("/sessions/get/{broken}")).await;
+        reply.expect_error(400, "Path must be percent-encoded UTF-8");
+    }
     test.alice.get("/sessions/get").await.expect_error(400, "Session ID is required");
 }
 

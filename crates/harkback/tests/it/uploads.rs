@@ -31,7 +31,12 @@ async fn a_url_takes_bytes_without_a_key_and_once() {
 
     let answer = put(&app, &url, "hello").await;
     assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"status": "success"})));
-    put(&app, &url, "other").await.expect_error(403, "Upload URL was used before");
+    // A client that lost the answer sends the same bytes again.
+    assert_eq!(put(&app, &url, "hello").await.json(), json!({"status": "success"}));
+    for other in ["other", "", "hello!"] {
+        put(&app, &url, other).await.expect_error(403, "Upload URL was used before");
+    }
+    assert_eq!(n_blob_files(&app), 1);
     assert_eq!(app.app.blobs.get(&key).await.unwrap().unwrap(), "hello");
     let made = anna.post("/files/create", json!({"name": "a.md", "key": key})).await.data(201);
     assert_eq!(anna.get(&format!("/files/get/{}", made.text("id"))).await.data(200)["size"], 5);
@@ -321,4 +326,20 @@ async fn a_length_that_is_not_the_bodys_leaves_nothing() {
     _ = tcp.read_to_end(&mut answer).await;
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
     assert_eq!(app.app.blobs.get(&key).await.unwrap().unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn an_upload_that_was_stored_and_not_recorded_can_be_sent_again() {
+    let app = small().await;
+    let anna = &app.alice;
+    let (url, key) = upload_url(anna, "a.txt").await;
+    let bytes = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"hello"))]);
+    // As a server leaves it that ends between the two.
+    app.app.blobs.put(&key, app.app.new_id(), MAX_FILE_BYTES, bytes).await.unwrap();
+    let file = json!({"name": "a.txt", "key": key});
+    let made = anna.post("/files/create", file.clone()).await;
+    made.expect_error(400, "key must be the key of a finished upload");
+    assert_eq!(put(&app, &url, "hello").await.status, 200);
+    let made = anna.post("/files/create", file).await.data(201);
+    assert_eq!(anna.get(&format!("/files/get/{}", made.text("id"))).await.data(200)["size"], 5);
 }

@@ -59,6 +59,11 @@ impl Receiver {
 async fn started(app: &TestApp, anna: &Client, url: &str) -> (String, Job) {
     let body =
         json!({"name": "n", "memoryType": "graph", "ontology": "culture", "webhookUrl": url});
+    job_of(app, anna, body).await
+}
+
+/// The same for a memory that is made so.
+async fn job_of(app: &TestApp, anna: &Client, body: Value) -> (String, Job) {
     let memory = anna.post("/memories/create", body).await.data(201).text("id");
     let file = file(anna, &memory).await;
     anna.post("/memories/add-files", json!({"memoryID": memory, "files": [file]})).await.data(201);
@@ -109,6 +114,16 @@ async fn events_come_in_order_and_signed() {
     assert_eq!(
         bodies[3]["event"]["message"],
         "Graph ingestion in progress. This may take a few minutes."
+    );
+
+    // A vector memory has no graph.
+    let vector = json!({"name": "n", "memoryType": "vector", "webhookUrl": receiver.url});
+    let job = job_of(&app, anna, vector).await.1;
+    fail_all(&app, &job).await;
+    drain(&app).await;
+    assert_eq!(
+        receiver.bodies()[8]["event"]["message"],
+        "Vector ingestion in progress. This may take a few minutes."
     );
 
     // The reference verifier compares the timestamp with the machine's clock and ours stands still, so the reference

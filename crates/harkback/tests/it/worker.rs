@@ -99,9 +99,36 @@ async fn a_job_that_kills_every_worker_is_given_up() {
     }
     assert!(run_next(&app.app).await.unwrap());
     let got = anna.get(&format!("/memories/get/{memory}")).await.data(200);
-    assert_eq!(got["status"], "failed");
+    assert_eq!((got.text("status"), got.text("step")), ("failed".into(), "failed".into()));
     let reason = "ingestion was given up after 6 attempts; start it again";
     assert_eq!(got["progress"]["failed"][0]["reason"], reason);
+}
+
+#[tokio::test]
+async fn a_file_without_bytes_and_address_says_so() {
+    let app = TestApp::new().await;
+    let anna = &app.alice;
+    let memory = memory(anna).await;
+    let mut files = Vec::new();
+    for body in [
+        json!({"name": "a.txt"}),
+        json!({"name": "b", "fileType": "website"}),
+        json!({"name": "c", "fileType": "youtube", "externalURI": "https://e.com/c"}),
+    ] {
+        files.push(anna.post("/files/create", body).await.data(201).text("id"));
+    }
+    anna.post("/memories/add-files", json!({"memoryID": memory, "files": files})).await.data(201);
+    anna.post("/memories/start-ingestion", json!({"memoryID": memory})).await.data(200);
+    assert!(run_next(&app.app).await.unwrap());
+    let got = anna.get(&format!("/memories/get/{memory}")).await.data(200);
+    let failed = got["progress"]["failed"].as_array().unwrap();
+    let reason =
+        |file: &String| failed.iter().find(|it| it["fileID"] == *file).unwrap()["reason"].clone();
+    let neither =
+        "the file has neither uploaded bytes nor an address: upload them and name their `key`";
+    assert_eq!((reason(&files[0]), reason(&files[1])), (json!(neither), json!(neither)));
+    let youtube = "files of type `youtube` cannot be ingested yet: upload the content as a file";
+    assert_eq!(reason(&files[2]), youtube);
 }
 
 #[tokio::test]
