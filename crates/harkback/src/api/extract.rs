@@ -220,6 +220,14 @@ impl Params {
         self.filter(name)?.map(|it| parse(it).ok_or_else(|| must_be(name, must))).transpose()
     }
 
+    /// A boolean on which hangs what is done, such as an erasure; absent is false.
+    ///
+    /// # Errors
+    /// As [`filter_id`](Self::filter_id).
+    pub fn strict_flag(&self, name: &str) -> Result<bool, ApiError> {
+        self.filter(name)?.map_or(Ok(false), |it| parse_flag(name, it))
+    }
+
     /// A caller's id that must be there; `label` is what the error calls it.
     pub fn required_id(&self, name: &str, label: &str) -> Result<String, ApiError> {
         checked_id(label, self.required_text(name, label)?)

@@ -24,7 +24,7 @@ use tracing::Instrument;
 
 use super::auth::Caller;
 use super::envelope::Created;
-use super::error::{ApiError, Executed, bad_request, conflict, internal};
+use super::error::{ApiError, Executed, bad_request, conflict, internal, must_be};
 use super::extract::checked_id;
 use super::panicked;
 use crate::app::{App, AppState};
@@ -172,7 +172,11 @@ fn replay(kept: KeptAnswer) -> Result<Response, ApiError> {
 }
 
 fn key(headers: &HeaderMap) -> Result<String, ApiError> {
-    let bytes = headers.get(KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+    let mut given = headers.get_all(KEY).iter();
+    let bytes = given.next().map(HeaderValue::as_bytes).unwrap_or_default();
+    if given.any(|it| it != bytes) {
+        return Err(must_be("Idempotency-Key", "given once"));
+    }
     checked_id("Idempotency-Key", &String::from_utf8_lossy(bytes))
 }
 

@@ -33,7 +33,7 @@ pub(super) fn with_receipt<T>(receipt: &Receipt, answer: Json<T>) -> WithReceipt
 
 /// What the deletion of a session or a user is to take.
 pub(super) fn extent(params: &Params) -> Result<Extent, ApiError> {
-    Ok(if params.flag("wipe")? { Extent::Everything } else { Extent::Record })
+    Ok(if params.strict_flag("wipe")? { Extent::Everything } else { Extent::Record })
 }
 
 /// What a deletion took.

@@ -102,7 +102,9 @@ async fn read(path: &Path, remote: &Remote, made: &mut Made) -> Result<Value, Fa
     let file =
         File::open(path).await.map_err(|e| format!("cannot read `{}`: {e}", path.display()))?;
     let mut lines = BufReader::new(file);
-    let first = next_bytes(&mut lines).await?.unwrap_or_default();
+    let first = next_bytes(&mut lines).await;
+    let first = first.map_err(|e| format!("cannot read `{}`: {e}", path.display()))?;
+    let first = first.unwrap_or_default();
     let first: Value = serde_json::from_slice(&first).unwrap_or_default();
     if first["kind"] != "archive" || first["version"] != ARCHIVE_VERSION {
         let path = path.display();

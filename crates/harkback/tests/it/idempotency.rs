@@ -122,6 +122,9 @@ async fn a_key_is_1_to_255_characters() {
         post(&app.alice, "/sessions/create", &key, &json!({})).await.expect(201);
         assert!(is_replay(&post(&app.alice, "/sessions/create", &key, &json!({})).await));
     }
+    let two = Request::post("/sessions/create").header("Idempotency-Key", "a");
+    let two = two.header("Idempotency-Key", "b").body(Body::from("{}")).unwrap();
+    app.alice.request(two).await.expect_error(400, "Idempotency-Key must be given once");
     let request = Request::get("/sessions/list").header("Idempotency-Key", "");
     let reply = app.alice.request(request.body(Body::empty()).unwrap()).await;
     assert_eq!(reply.expect(200)["data"]["count"], 2, "only POSTs have keys");

@@ -143,9 +143,17 @@ async fn a_session_is_hidden_or_wiped() {
     let again = anna.delete("/sessions/delete/s1?wipe=true").await;
     again.says("Session deleted successfully");
     assert_eq!(receipt(anna, &again).await, receipt(anna, &wiped).await);
-    anna.delete("/sessions/delete/s2?wipe=maybe")
-        .await
-        .expect_error(400, "wipe must be true or false");
+    // What was to be erased must not stay because of a variable that is not set.
+    for (query, error) in [
+        ("wipe=maybe", "wipe must be true or false"),
+        ("wipe=", "wipe must be true or false"),
+        ("wipe", "wipe must be true or false"),
+        ("wipe=0&wipe=1", "wipe must be given once"),
+        ("Wipe=true", "wipe must be given as wipe=VALUE"),
+    ] {
+        anna.delete(&format!("/sessions/delete/s2?{query}")).await.expect_error(400, error);
+        anna.delete(&format!("/users/delete/cleo?{query}")).await.expect_error(400, error);
+    }
     let both = anna.delete("/sessions/delete/s2?wipe=1").await;
     let both = counts(&receipt(anna, &both).await);
     assert_eq!(both, "entities null, messages 1, relations null, sessions 1");
