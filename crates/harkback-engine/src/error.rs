@@ -12,6 +12,12 @@ pub enum Error {
     /// The lease of a job was taken over by another worker; the work must be dropped.
     #[error("lease lost")]
     LeaseLost,
+    /// More questions are under way and waiting than can be answered soon.
+    #[error("too many questions under way")]
+    Busy,
+    /// Nobody waits for the result any more.
+    #[error("cancelled")]
+    Cancelled,
     /// A model file is missing, has another hash than pinned, or cannot be run.
     #[error("model: {0}")]
     Model(String),

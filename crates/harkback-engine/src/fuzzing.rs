@@ -9,6 +9,7 @@ pub use crate::ingest::fuzzing::{
     docx, epub, html, mail, opendocument, passages, pdf, pptx, records, rtf, text, xlsx,
 };
 
+use crate::embed::QuestionVectors;
 use crate::index::{DIM, IndexPassage, Snapshot, SnapshotBuilder};
 use crate::ingest::fuzzing::{check_frames, passages_of};
 use crate::model::{Document, FileId, MemoryKind, Ontology, Passage};
@@ -39,20 +40,25 @@ pub fn question(bytes: &[u8]) {
     let passages = passages_of(&document);
     let snapshot = snapshot_of(&passages);
     // All vectors are alike, so that nothing is too far from the question to be read.
-    let query = Query::new(&snapshot, question, Some(&alike()));
+    let lexical = Query::new(&snapshot, question);
+    let names = lexical.names(question).iter().map(|_| alike().to_vec()).collect();
+    let mut query = Query::new(&snapshot, question);
+    query.compare_with(&QuestionVectors { whole: alike().to_vec(), names });
     for mention in &query.entities {
         assert!(!question[mention.start..mention.end].is_empty());
     }
-    let lexical = Query::new(&snapshot, question, None);
-    let by_words = rank(&snapshot, &lexical, TOP);
-    let by_similarity = rank_by_similarity(&snapshot, &query, TOP);
-    let ranked = rank(&snapshot, &query, TOP);
+    let by_words = rank(&snapshot, &lexical);
+    let by_similarity = rank_by_similarity(&snapshot, &query);
+    let ranked = rank(&snapshot, &query);
     for it in ranked.iter().chain(&by_words).chain(&by_similarity) {
         assert!((0.0..=1.001).contains(&it.score), "a score of {}", it.score);
     }
     let text_of = |passage: u32| passage_text(&passages[passage as usize]);
-    let evidence: Vec<Evidence> =
-        ranked.into_iter().map(|it| Evidence { text: text_of(it.passage), ranked: it }).collect();
+    let evidence: Vec<Evidence> = ranked
+        .into_iter()
+        .take(TOP)
+        .map(|it| Evidence { text: text_of(it.passage), ranked: it })
+        .collect();
     check_answer(&snapshot, question, &query, &evidence);
 }
 

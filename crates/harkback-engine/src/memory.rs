@@ -16,12 +16,15 @@ use crate::ingest::{Ingest, Intake, Parsing, Tally, Transcriber};
 use crate::model::{
     FileRecord, Job, MemoryRecord, MemoryRevision, Micros, Recall, RecallRequest, Receipt,
 };
-use crate::recall::{self, Deadline};
+use crate::recall::{self, Asked, Deadline, Queue};
 use crate::resident::{MAX_BYTES, Residents};
 use crate::store::{Finish, Progress, Store};
 
 /// Left of a question's budget when it stops waiting for an index that is being built.
 const INDEX_RESERVE: Duration = Duration::from_millis(8);
+
+/// Left of it when it stops waiting for its turn.
+const TURN_RESERVE: Duration = Duration::from_millis(4);
 
 /// How long a deletion waits for all the indexes it changes: clients give up on it after 5 s.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -46,6 +49,7 @@ pub struct Memory {
     transcriber: Option<Transcriber>,
     tally: Arc<Tally>,
     residents: Residents,
+    questions: Arc<Queue>,
 }
 
 impl Memory {
@@ -59,8 +63,8 @@ impl Memory {
     pub async fn open(dir: &Path, store: Store, models: Models, parsing: Parsing) -> Result<Self> {
         let blobs = Blobs::open(dir).await?;
         let residents = Residents::new(store.clone());
-        let tally = Arc::default();
-        Ok(Self { store, blobs, models, parsing, transcriber: None, tally, residents })
+        let (tally, questions) = (Arc::default(), Arc::new(Queue::new()));
+        Ok(Self { store, blobs, models, parsing, transcriber: None, tally, residents, questions })
     }
 
     /// As it is, with somebody who hears recordings.
@@ -73,7 +77,8 @@ impl Memory {
     /// wait for an index of the record's revision, the last one answers, with texts that are live all the same.
     ///
     /// # Errors
-    /// If the store or a model fails. A memory that holds nothing answers an empty [`Recall`].
+    /// [`Busy`](crate::Error::Busy) if too many questions wait already; otherwise if the store or a model fails. A memory that
+    /// holds nothing answers an empty [`Recall`].
     pub async fn recall(&self, record: &MemoryRecord, request: &RecallRequest) -> Result<Recall> {
         let deadline = Deadline::after(request.budget);
         let (snapshot, is_behind) =
@@ -84,8 +89,15 @@ impl Memory {
                     None => return Ok(Recall { is_partial: true, ..Recall::default() }),
                 },
             };
-        let mut recall =
-            recall::recall(&self.store, &self.models, snapshot, record, request, deadline).await?;
+        // After the index, because who waits for one must not hold up questions to other memories.
+        let turn = deadline.wait(TURN_RESERVE, self.questions.turn()).await;
+        let Some(turn) = turn.transpose()? else {
+            return Ok(Recall { is_partial: true, ..Recall::default() });
+        };
+        let (store, models) = (self.store.clone(), self.models.clone());
+        let (record, request) = (record.clone(), request.clone());
+        let asked = Asked { store, models, snapshot, record, request };
+        let mut recall = recall::recall(asked, turn, deadline).await?;
         recall.is_partial |= is_behind;
         Ok(recall)
     }

@@ -19,7 +19,6 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::api::idempotency::Turns;
-use crate::api::queue::Queue;
 use crate::clock::{Clock, Ids};
 use crate::config::Config;
 use crate::egress::Egress;
@@ -62,8 +61,6 @@ pub struct App {
     pub(crate) ingesting: Semaphore,
     /// Requests that may still be under way.
     pub(crate) slots: Semaphore,
-    /// Questions under way and waiting.
-    pub(crate) questions: Queue,
     /// Uploads that may still be under way.
     pub(crate) upload_slots: Semaphore,
     /// Idempotency keys whose first request is under way.
@@ -100,7 +97,6 @@ impl App {
         Ok(Arc::new(Self {
             slots: Semaphore::new(config.max_requests),
             upload_slots: Semaphore::new(config.max_requests),
-            questions: Queue::new(),
             turns: Turns::default(),
             site_limit: RateLimiter::keyed(Quota::per_second(config.site_requests_per_second)),
             ingesting: Semaphore::new(INGESTIONS),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rten::ThreadPool;
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
+use tokio_util::sync::CancellationToken;
 
 use super::cores::{Cores, Urgency};
 use super::hashed;
@@ -16,6 +17,15 @@ use super::pace::{Pace, Size};
 use super::transformer::Transformer;
 use super::{WARM_UP, WARM_UPS};
 use crate::error::{Error, Result};
+
+/// The vectors of a question, of unit length.
+#[derive(Clone, Debug)]
+pub(crate) struct QuestionVectors {
+    /// Of the whole question, to search with.
+    pub(crate) whole: Vec<f32>,
+    /// Of each name in it, as a text to be found.
+    pub(crate) names: Vec<Vec<f32>>,
+}
 
 /// Turns texts into vectors of unit length. Cheap to clone; every method may be called from any thread and blocks it.
 #[derive(Clone)]
@@ -48,12 +58,7 @@ impl Embedder {
             return Ok(None);
         };
         let bert = Bert {
-            transformer: Transformer::new(
-                onnx,
-                &tokenizer,
-                "last_hidden_state",
-                manifest.max_tokens,
-            )?,
+            transformer: Transformer::new(manifest, onnx, &tokenizer, "last_hidden_state")?,
             id: manifest.id.clone(),
             dim: manifest
                 .dimension
@@ -65,7 +70,7 @@ impl Embedder {
         };
         for _ in 0..WARM_UPS {
             bert.query_pace.forget();
-            bert.query(WARM_UP)?;
+            bert.question(WARM_UP, &[], &CancellationToken::new())?;
         }
         Ok(Some(Self { kind: Arc::new(Kind::Transformer(Box::new(bert))) }))
     }
@@ -117,16 +122,32 @@ impl Embedder {
     /// # Errors
     /// If the model cannot be run.
     pub fn embed_query(&self, question: &str) -> Result<Vec<f32>> {
+        Ok(self.embed_question(question, &[], &CancellationToken::new())?.whole)
+    }
+
+    /// The vectors of a question and of the names in it, computed side by side on all cores.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] soon after it is `cancelled`; otherwise if the model cannot be run.
+    pub(crate) fn embed_question(
+        &self,
+        question: &str,
+        names: &[String],
+        cancelled: &CancellationToken,
+    ) -> Result<QuestionVectors> {
         match &*self.kind {
-            Kind::Transformer(bert) => bert.query(question),
-            Kind::Hashed => Ok(hashed::embed(question)),
+            Kind::Transformer(bert) => bert.question(question, names, cancelled),
+            Kind::Hashed => Ok(QuestionVectors {
+                whole: hashed::embed(question),
+                names: names.iter().map(|it| hashed::embed(it)).collect(),
+            }),
         }
     }
 
-    /// Whether a question is likely to be embedded within `time`.
-    pub(crate) fn is_in_time(&self, question: &str, time: Duration) -> bool {
+    /// Whether a question and its names may be embedded because they are likely to be done within `time`.
+    pub(crate) fn admits(&self, question: &str, names: &[String], time: Duration) -> bool {
         match &*self.kind {
-            Kind::Transformer(bert) => bert.query_pace.fits(Size::of(question.len()), time),
+            Kind::Transformer(bert) => bert.query_pace.admits(bert.size(question, names), time),
             Kind::Hashed => true,
         }
     }
@@ -139,7 +160,7 @@ impl Embedder {
     pub fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
         match &*self.kind {
             Kind::Transformer(bert) => {
-                bert.passage_cores.map(texts, |text, threads| bert.text(text, threads))
+                bert.passage_cores.map(texts, |text, threads| bert.text(text, threads, None))
             }
             Kind::Hashed => Ok(texts.iter().map(|text| hashed::embed(text)).collect()),
         }
@@ -153,17 +174,36 @@ impl fmt::Debug for Embedder {
 }
 
 impl Bert {
-    fn query(&self, question: &str) -> Result<Vec<f32>> {
-        let text = format!("{}{question}", self.query_prefix);
+    fn question(
+        &self,
+        question: &str,
+        names: &[String],
+        cancelled: &CancellationToken,
+    ) -> Result<QuestionVectors> {
+        let mut texts = vec![format!("{}{question}", self.query_prefix)];
+        texts.extend_from_slice(names);
         let started = Instant::now();
-        let vector = self.query_cores.run(|threads| self.text(&text, threads));
-        self.query_pace.note(Size::of(question.len()), started.elapsed());
-        vector
+        let vectors =
+            self.query_cores.map(&texts, |text, threads| self.text(text, threads, Some(cancelled)));
+        let mut vectors = vectors?.into_iter();
+        self.query_pace.note(self.size(question, names), started.elapsed());
+        let whole = vectors.next().expect("there is a vector a text");
+        Ok(QuestionVectors { whole, names: vectors.collect() })
     }
 
-    fn text(&self, text: &str, threads: &Arc<ThreadPool>) -> Result<Vec<f32>> {
+    fn size(&self, question: &str, names: &[String]) -> Size {
+        let texts = [question].into_iter().chain(names.iter().map(String::as_str));
+        Size::of_all(texts.map(str::len), self.query_cores.len())
+    }
+
+    fn text(
+        &self,
+        text: &str,
+        threads: &Arc<ThreadPool>,
+        cancelled: Option<&CancellationToken>,
+    ) -> Result<Vec<f32>> {
         let tokens = self.transformer.first_tokens(text, self.transformer.room(2))?;
-        let states: NdTensor<f32, 3> = self.transformer.run_single(&tokens, threads)?;
+        let states: NdTensor<f32, 3> = self.transformer.run_single(&tokens, threads, cancelled)?;
         Ok(unit(states.slice((0, 0)).iter().copied().collect()))
     }
 }

@@ -41,6 +41,10 @@ pub struct ModelManifest {
     pub query_prefix: String,
     /// The longest input in tokens, the model's own special tokens included.
     pub max_tokens: usize,
+    /// Values of the graph, in the order of a run, behind which it can be left and taken up again: all that comes after needs
+    /// only this one and the inputs.
+    #[serde(default)]
+    pub cuts: Vec<String>,
     /// Ids of the sources that hold the files, best first.
     pub sources: Vec<String>,
     /// The files.

@@ -15,6 +15,7 @@ use std::path::Path;
 use crate::error::Result;
 
 pub use embedder::Embedder;
+pub(crate) use embedder::QuestionVectors;
 pub use manifest::{
     Manifest, ModelFile, ModelManifest, ModelRole, ModelSource, ModelState, Pooling, sha256_of,
 };

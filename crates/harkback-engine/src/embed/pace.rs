@@ -62,14 +62,14 @@ impl Pace {
         self.fastest.fetch_min(took, Ordering::Relaxed);
     }
 
-    /// Whether it is likely to end in time. What is refused makes the estimate a little better, so that it is tried again after some
+    /// Whether it may begin, because it is likely to end in time. What is refused makes the estimate a little better, so that it is tried again after some
     /// dozens of times, or some hundreds if it was never that fast: a machine does not stay busy for ever.
-    pub(super) fn fits(&self, size: Size, time: Duration) -> bool {
+    pub(super) fn admits(&self, size: Size, time: Duration) -> bool {
         let (slow, fastest) =
             (self.slow.load(Ordering::Relaxed), self.fastest.load(Ordering::Relaxed));
         let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX) / size.0;
-        if slow <= time && time > 0 {
-            return true;
+        if slow <= time || time == 0 {
+            return time > 0;
         }
         if fastest <= time {
             self.slow.store(slow - slow.saturating_sub(fastest).div_ceil(32), Ordering::Relaxed);
@@ -91,17 +91,17 @@ mod tests {
     #[test]
     fn what_takes_too_long_is_not_begun_and_tried_again_later() {
         let (pace, size) = (Pace::new(), Size::of(100));
-        assert!(pace.fits(size, ms(1)), "nothing is known yet");
-        assert!(!pace.fits(size, Duration::ZERO));
+        assert!(pace.admits(size, ms(1)), "nothing is known yet");
+        assert!(!pace.admits(size, Duration::ZERO));
         pace.note(size, ms(10));
         pace.note(size, ms(90));
-        assert!(pace.fits(size, ms(40)) && pace.fits(size, Duration::MAX));
-        let n_refused = |time| (0..9_999).take_while(|_| !pace.fits(size, time)).count();
+        assert!(pace.admits(size, ms(40)) && pace.admits(size, Duration::MAX));
+        let n_refused = |time| (0..9_999).take_while(|_| !pace.admits(size, time)).count();
         let soon = n_refused(ms(20));
         assert!((10..100).contains(&soon), "{soon}");
         let late = n_refused(ms(5));
         assert!((100..1_000).contains(&late), "it was never that fast: {late}");
-        assert!(!pace.fits(Size::of(1_000), ms(6)), "more to read");
+        assert!(!pace.admits(Size::of(1_000), ms(6)), "more to read");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
+use tokio_util::sync::CancellationToken;
 
 use super::cores::{Cores, Urgency};
 use super::manifest::ModelManifest;
@@ -37,7 +38,7 @@ impl Reranker {
             return Ok(None);
         };
         let cross_encoder = CrossEncoder {
-            transformer: Transformer::new(onnx, &tokenizer, "logits", manifest.max_tokens)?,
+            transformer: Transformer::new(manifest, onnx, &tokenizer, "logits")?,
             id: manifest.id.clone(),
             cores: Cores::new(Urgency::Question),
             pace: Pace::new(),
@@ -61,23 +62,36 @@ impl Reranker {
     /// # Errors
     /// If the model cannot be run.
     pub fn score(&self, pairs: &[(String, String)]) -> Result<Vec<f32>> {
+        self.score_until(pairs, &CancellationToken::new())
+    }
+
+    /// As [`Self::score`].
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] soon after it is `cancelled`; otherwise if the model cannot be run.
+    pub(crate) fn score_until(
+        &self,
+        pairs: &[(String, String)],
+        cancelled: &CancellationToken,
+    ) -> Result<Vec<f32>> {
         let CrossEncoder { transformer, cores, pace, .. } = &*self.cross_encoder;
         let room = transformer.room(3);
         let started = Instant::now();
         let scores = cores.map(pairs, |(question, text), threads| {
             let question = transformer.first_tokens(question, room / 2)?;
             let text = transformer.first_tokens(text, room - question.len())?;
-            let logits: NdTensor<f32, 2> = transformer.run_pair(&question, &text, threads)?;
+            let logits: NdTensor<f32, 2> =
+                transformer.run_pair(&question, &text, threads, Some(cancelled))?;
             let logit = logits
                 .iter()
                 .next()
                 .ok_or_else(|| Error::Model("the reranker gave no score".to_owned()))?;
             Ok(sigmoid(*logit))
-        });
+        })?;
         if !pairs.is_empty() {
             pace.note(self.size(pairs), started.elapsed());
         }
-        scores
+        Ok(scores)
     }
 
     /// How many pairs are read side by side.
@@ -85,9 +99,9 @@ impl Reranker {
         self.cross_encoder.cores.len()
     }
 
-    /// Whether these pairs are likely to be scored within `time`.
-    pub(crate) fn is_in_time(&self, pairs: &[(String, String)], time: Duration) -> bool {
-        self.cross_encoder.pace.fits(self.size(pairs), time)
+    /// Whether these pairs may be scored because they are likely to be done within `time`.
+    pub(crate) fn admits(&self, pairs: &[(String, String)], time: Duration) -> bool {
+        self.cross_encoder.pace.admits(self.size(pairs), time)
     }
 
     fn size(&self, pairs: &[(String, String)]) -> Size {

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::embed::{Embedder, Models};
@@ -19,10 +20,10 @@ use crate::model::{
     Account, AccountId, FileId, FileType, Job, MemoryId, MemoryRecord, NewFile, Ontology,
     RecallMode, RecallRequest, Sample,
 };
-use crate::recall::recall_near;
+use crate::recall::{Asked, Queue, recall_near};
 use crate::resident::Residents;
 use crate::store::{StagedPassage, StagedVector, StagedVersion, StartIds, Store};
-use synthetic::Synthetic;
+use synthetic::{Question, Synthetic};
 
 const BATCH: usize = 5_000;
 
@@ -46,7 +47,7 @@ pub struct RetrievalFigures {
 /// How long a question took.
 #[derive(Clone, Copy, Debug)]
 pub struct AnswerTime {
-    /// Embedding it, if there is a model.
+    /// Embedding it and the name in it, if there is a model.
     pub embedding: Option<Duration>,
     /// Ranking passages.
     pub ranking: Duration,
@@ -77,8 +78,8 @@ pub async fn retrieval(
     let mut runs = Vec::new();
     for _ in 0..n_runs {
         let mut run = Vec::new();
-        for (text, vector) in &questions {
-            run.push(ask(&store, &models, &snapshot, &record, text, vector).await?);
+        for question in &questions {
+            run.push(ask(&store, &models, &snapshot, &record, question).await?);
         }
         runs.push(run);
     }
@@ -98,28 +99,35 @@ async fn ask(
     models: &Models,
     snapshot: &Arc<Snapshot>,
     record: &MemoryRecord,
-    text: &str,
-    vector: &[f32],
+    question: &Question,
 ) -> Result<AnswerTime> {
     let embedding = match &models.embedder {
         None => None,
         Some(embedder) => {
             let started = Instant::now();
-            embedder.embed_query(text)?;
+            let Question { text, names, .. } = question;
+            embedder.embed_question(text, names, &CancellationToken::new())?;
             Some(started.elapsed())
         }
     };
     let request = RecallRequest {
-        query: text.to_owned(),
+        query: question.text.clone(),
         top_k: 10,
         mode: RecallMode::Raw,
         facts: false,
         explain: false,
         budget: None,
     };
+    let asked = Asked {
+        store: store.clone(),
+        models: models.clone(),
+        snapshot: Arc::clone(snapshot),
+        record: record.clone(),
+        request,
+    };
+    let (turn, vectors) = (Queue::new().turn().await?, question.vectors.clone());
     let started = Instant::now();
-    let recall =
-        recall_near(store, models, Arc::clone(snapshot), record, &request, vector.to_vec()).await?;
+    let recall = recall_near(asked, turn, vectors).await?;
     let all_else = started.elapsed();
     if recall.sources.is_empty() {
         return Err(Error::Corrupt("a question about a known name found nothing".into()));

@@ -1,6 +1,7 @@
 //! A synthetic memory: passages whose names follow a power law as in real text (a few entities are mentioned everywhere, most in a
 //! few passages) and whose vectors are clustered. The same at every call.
 
+use crate::embed::QuestionVectors;
 use crate::model::{Passage, Span};
 
 /// Numbers of a vector, as the shipped model has them.
@@ -50,16 +51,26 @@ impl Synthetic {
     }
 
     /// A question about the subject of some passage, with a vector near that passage's.
-    pub(super) fn question(&mut self) -> (String, Vec<f32>) {
+    pub(super) fn question(&mut self) -> Question {
         let subject = self.draw.below(self.n_passages);
+        let name = name(subject);
         let text = format!(
-            "What is the {} of the {} that {} knows?",
+            "What is the {} of the {} that {name} knows?",
             word(self.draw.zipf(WORDS)),
             word(self.draw.zipf(WORDS)),
-            name(subject)
         );
-        (text, self.draw.near(&self.centres[subject % CLUSTERS]))
+        let whole = self.draw.near(&self.centres[subject % CLUSTERS]);
+        let names = vec![self.draw.near(&self.centres[(subject + 1) % CLUSTERS])];
+        Question { text, names: vec![name], vectors: QuestionVectors { whole, names } }
     }
+}
+
+/// A question with the names in it.
+pub(super) struct Question {
+    pub(super) text: String,
+    pub(super) names: Vec<String>,
+    /// What is searched with.
+    pub(super) vectors: QuestionVectors,
 }
 
 /// A pronounceable word in lower case, another one for each number.

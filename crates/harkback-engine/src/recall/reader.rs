@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
-
-use super::deadline::Deadline;
+use super::call::Call;
 use crate::embed::Reranker;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::index::Snapshot;
 use crate::retrieve::{Evidence, Query, choose, readings};
 
@@ -23,54 +20,43 @@ pub(super) struct Spoken {
 
 /// Reads and answers. Without a reranker, and where time allowed none to be read, the words of the question decide; where it allowed
 /// some to be read, these are the likeliest ones.
-pub(super) async fn speak(
-    reranker: Option<Reranker>,
+pub(super) fn speak(
+    reranker: Option<&Reranker>,
     question: &str,
     query: &Query,
     evidence: &[Evidence],
     snapshot: &Snapshot,
-    deadline: Deadline,
+    call: &Call,
 ) -> Result<Spoken> {
     let readings = readings(snapshot, question, query, evidence);
-    let mut fits = Vec::new();
-    let mut is_partial = false;
-    if let Some(reranker) = reranker.filter(|_| !readings.are_settled()) {
-        let pairs: Vec<(String, String)> =
-            readings.sentences.iter().map(|it| (it.question.clone(), it.text.clone())).collect();
-        let at_once = if deadline.is_set() { reranker.n_at_once() } else { usize::MAX };
-        let (sender, mut scored) = mpsc::unbounded_channel();
-        spawn_blocking(move || read(&reranker, &pairs, at_once, deadline, &sender));
-        while fits.len() < readings.sentences.len() {
-            match deadline.wait(RESERVE, scored.recv()).await {
-                Some(Some(some)) => fits.extend(some?),
-                Some(None) if !deadline.is_set() => {
-                    return Err(Error::Model("the reranker stopped".to_owned()));
-                }
-                Some(None) | None => {
-                    is_partial = true;
-                    break;
-                }
-            }
+    let pairs: Vec<(String, String)> =
+        readings.sentences.iter().map(|it| (it.question.clone(), it.text.clone())).collect();
+    let (fits, is_partial) = match reranker.filter(|_| !readings.are_settled()) {
+        Some(reranker) => {
+            let fits = read(reranker, &pairs, call)?;
+            let is_partial = fits.len() < pairs.len();
+            (fits, is_partial)
         }
-    }
-    let text = choose(snapshot, &readings, &fits);
-    Ok(Spoken { text, is_partial })
+        None => (Vec::new(), false),
+    };
+    Ok(Spoken { text: choose(snapshot, &readings, &fits), is_partial })
 }
 
-/// Scores pairs of question and sentence in their order, until nobody waits for them any more or the deadline leaves no time for
-/// the next.
-fn read(
-    reranker: &Reranker,
-    pairs: &[(String, String)],
-    at_once: usize,
-    deadline: Deadline,
-    sender: &mpsc::UnboundedSender<Result<Vec<f32>>>,
-) {
-    for group in pairs.chunks(at_once) {
-        if !reranker.is_in_time(group, deadline.left(RESERVE))
-            || sender.send(reranker.score(group)).is_err()
-        {
-            return;
-        }
+/// Scores pairs of question and sentence in their order, as many as there is time for.
+fn read(reranker: &Reranker, pairs: &[(String, String)], call: &Call) -> Result<Vec<f32>> {
+    if !call.deadline.is_set() {
+        return reranker.score_until(pairs, &call.cancelled);
     }
+    let mut fits = Vec::new();
+    for group in pairs.chunks(reranker.n_at_once()) {
+        if !reranker.admits(group, call.deadline.left(RESERVE)) {
+            break;
+        }
+        let (reranker, group) = (reranker.clone(), group.to_vec());
+        let scored =
+            call.within(RESERVE, move |cancelled| reranker.score_until(&group, cancelled))?;
+        let Some(scored) = scored else { break };
+        fits.extend(scored);
+    }
+    Ok(fits)
 }

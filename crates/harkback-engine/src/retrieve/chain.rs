@@ -4,6 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use super::query::Query;
+use super::rank::Gathered;
 use crate::index::{Edge, MAX_LOOKED_AT, PassageNo, Snapshot};
 
 /// Own passages of an entity that count, and those of them that the next hop starts from.
@@ -63,6 +64,20 @@ pub(super) fn follow(snapshot: &Snapshot, query: &Query, similar: &[PassageNo]) 
         }
     }
     chain
+}
+
+/// The values of the signal "own".
+pub(super) fn own(gathered: &Gathered<'_>, candidates: &[PassageNo]) -> Vec<f32> {
+    values(&gathered.chain.own, candidates)
+}
+
+/// The values of the signal "bridge".
+pub(super) fn bridge(gathered: &Gathered<'_>, candidates: &[PassageNo]) -> Vec<f32> {
+    values(&gathered.chain.bridge, candidates)
+}
+
+fn values(scores: &FxHashMap<PassageNo, f32>, candidates: &[PassageNo]) -> Vec<f32> {
+    candidates.iter().map(|it| scores.get(it).copied().unwrap_or(0.0)).collect()
 }
 
 fn strongest(

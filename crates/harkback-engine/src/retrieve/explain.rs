@@ -2,7 +2,7 @@
 //! sum.
 
 use super::query::Query;
-use super::rank::{GREATEST, RankedNo, WEIGHTS};
+use super::rank::{GREATEST, RankedNo, SIGNALS};
 use super::similarity::lists;
 use super::support::{Evidence, Support, supports};
 use crate::index::{Mention, PassageNo, Snapshot};
@@ -58,8 +58,13 @@ pub(crate) fn explain(
 fn signals(ranked: &RankedNo, kind: MemoryKind) -> (Vec<ExplainedSignal>, f32) {
     match kind {
         MemoryKind::Graph => {
-            let signal = |((name, weight), value)| ExplainedSignal { name, weight, value };
-            (WEIGHTS.into_iter().zip(ranked.signals).map(signal).collect(), GREATEST)
+            let values = SIGNALS.iter().zip(ranked.signals);
+            let signal = values.map(|(it, value)| ExplainedSignal {
+                name: it.name,
+                weight: it.weight,
+                value,
+            });
+            (signal.collect(), GREATEST)
         }
         MemoryKind::Vector => {
             let only = ExplainedSignal { name: "similarity", weight: 1.0, value: ranked.score };

@@ -2,7 +2,7 @@
 //!
 //! [`rank`] is a sum of a few signals, each between 0 and 1 and each a file of its own: where personalised PageRank from
 //! the question's entities arrives, the passages these entities are the subject of, the passages whose subject is
-//! mentioned there (the next hop), and similarity. Nothing here writes, waits or calls a model.
+//! mentioned there (the next hop), similarity, and similarity with what the question asks beside its names. Nothing here writes, waits or calls a model.
 
 mod answer;
 mod chain;
@@ -20,8 +20,9 @@ mod support;
 #[cfg(test)]
 mod tests;
 mod value;
+mod without_names;
 
-pub(crate) use answer::{choose, readings};
+pub(crate) use answer::{UNKNOWN, choose, readings};
 pub(crate) use context::{Context, context};
 pub(crate) use explain::explain;
 pub(crate) use facts::facts;

@@ -4,6 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use super::query::Query;
+use super::rank::{Gathered, spread};
 use crate::index::{PassageNo, Snapshot, best};
 
 /// Passages taken from each list.
@@ -34,4 +35,14 @@ pub(super) fn similar(snapshot: &Snapshot, query: &Query) -> List {
         }
     }
     best(scores.into_iter().collect(), usize::MAX)
+}
+
+/// The signal's values: cosines with the candidates, in lexical mode shares of the best similarity, moved to 0..=1.
+pub(super) fn values(gathered: &Gathered<'_>, candidates: &[PassageNo]) -> Vec<f32> {
+    let Gathered { snapshot, query, similar, .. } = gathered;
+    if query.vector.is_some() {
+        return spread(candidates, |it| query.cosine(snapshot, it));
+    }
+    let scores: FxHashMap<PassageNo, f32> = similar.iter().copied().collect();
+    spread(candidates, |it| scores.get(&it).copied().unwrap_or(0.0))
 }

@@ -39,9 +39,10 @@ const CLINIC: [(&str, &str); 5] = [
 
 fn check(question: &str, expected: Expect) {
     let snapshot = memory(CLINIC);
-    let query = Query::new(&snapshot, question, None);
-    let lines: Vec<String> = rank(&snapshot, &query, 3)
+    let query = Query::new(&snapshot, question);
+    let lines: Vec<String> = rank(&snapshot, &query)
         .iter()
+        .take(3)
         .map(|it| {
             let from =
                 it.from.map_or(String::new(), |from| format!(" from {}", CLINIC[from as usize].0));
@@ -77,13 +78,13 @@ fn questions_of_any_shape_are_answered_without_a_panic() {
     let long = "Mia Holm and the Riverside building, ".repeat(220);
     for question in ["", "?", "x", "…—!?", "東京はどこですか", "\u{202e}\u{0}", "the of and", &long]
     {
-        let query = Query::new(&snapshot, question, None);
-        let ranked = rank(&snapshot, &query, 10);
+        let query = Query::new(&snapshot, question);
+        let ranked = rank(&snapshot, &query);
         assert!(ranked.iter().all(|it| (0.0..=1.0).contains(&it.score)), "{question}");
     }
-    assert!(rank(&memory([]), &Query::new(&memory([]), "Mia Holm?", None), 5).is_empty());
+    assert!(rank(&memory([]), &Query::new(&memory([]), "Mia Holm?")).is_empty());
     let one = memory([("Mia Holm", "Mia Holm speaks Dutch.")]);
-    assert_eq!(rank(&one, &Query::new(&one, "What does Mia Holm speak?", None), 5).len(), 1);
+    assert_eq!(rank(&one, &Query::new(&one, "What does Mia Holm speak?")).len(), 1);
 }
 
 #[test]
@@ -95,9 +96,9 @@ fn identical_passages_and_hubs_cost_no_quadratic_time() {
         titles.iter().map(|it| format!("{it} saw Mia Holm at the clinic.")).collect();
     let hub = titles.iter().map(String::as_str).zip(texts.iter().map(String::as_str));
     for snapshot in [memory(identical), memory(hub)] {
-        let query = Query::new(&snapshot, "Where does Mia Holm work?", None);
+        let query = Query::new(&snapshot, "Where does Mia Holm work?");
         let started = Instant::now();
-        assert_eq!(rank(&snapshot, &query, 5).len(), 5);
+        assert!(rank(&snapshot, &query).len() >= 5);
         assert!(started.elapsed() < Duration::from_secs(10), "took {:?}", started.elapsed());
     }
 }

@@ -232,6 +232,7 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::BadInput(message) => bad_request(message),
+            Error::Busy => unavailable("Too many questions under way"),
             other => internal(other),
         }
     }

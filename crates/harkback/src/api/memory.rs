@@ -145,7 +145,7 @@ pub struct SourceBody {
 /// Ask a memory
 ///
 /// `X-Harkback-Mode` tells whether meaning was compared (`semantic`) or only words (`lexical`, where the
-/// embedding model is not installed), `Server-Timing` how long each stage took, and all of them with waiting (`total`).
+/// embedding model is not installed or the budget too small), `Server-Timing` how long each stage took, and all of them with waiting (`total`).
 #[utoipa::path(
     get,
     path = "/memory",
@@ -168,7 +168,18 @@ pub struct SourceBody {
                            whether anything was left out"
         ),
     ),
-    responses((status = 200, description = "What the memory answers", body = MemoryAnswer), Errors)
+    responses(
+        (
+            status = 200,
+            description = "What the memory answers",
+            body = MemoryAnswer,
+            headers(
+                ("X-Harkback-Mode" = String, description = "`semantic` or `lexical`"),
+                ("Server-Timing" = String, description = "Stages of the answer and `total`, in milliseconds"),
+            )
+        ),
+        Errors
+    )
 )]
 pub async fn query_memory(
     State(app): State<AppState>,
@@ -181,12 +192,6 @@ pub async fn query_memory(
     let shape = shape(&app, &params);
     let has_budget = request.budget.is_some();
     let record = find_memory(&app, &caller, &memory_id, Verb::Access).await?;
-    // First, because who waits for an index must not hold up questions to other memories. With a budget the wait is short.
-    if request.budget.is_none() {
-        app.memory.warm(&record).await?;
-    }
-    // Held until the answer is there.
-    let _turn = app.questions.turn(request.budget).await?;
     request.budget = request.budget.map(|it| it.saturating_sub(came.elapsed()));
     let recall = app.memory.recall(&record, &request).await?;
     let mode = if recall.embedder.is_some() { "semantic" } else { "lexical" };

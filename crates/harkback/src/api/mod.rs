@@ -20,7 +20,6 @@ pub mod messages;
 mod openapi;
 pub mod page;
 mod peers;
-pub(crate) mod queue;
 pub mod receipts;
 pub mod samples;
 pub mod sessions;

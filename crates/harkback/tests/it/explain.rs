@@ -84,7 +84,7 @@ async fn ranks_and_arithmetic_are_shown() {
           }
         ]
         {
-          "arithmetic": "(1 × 0.833 + 1 × 0.833 + 1 × 0.000 + 1.4 × 0.000 + 2 × 0.492) / 5.218 = 0.508",
+          "arithmetic": "(1 × 0.833 + 1 × 0.833 + 1 × 0.000 + 1.4 × 0.000 + 2 × 0.492 + 1 × 0.000) / 6.218 = 0.426",
           "path": [
             {
               "name": "Dr. Anneke Lindqvist",
@@ -106,7 +106,7 @@ async fn ranks_and_arithmetic_are_shown() {
             "words": 2
           },
           "recordID": "a",
-          "score": 0.5079422,
+          "score": 0.42625558,
           "title": "Headaches"
         }
     "#]].assert_eq(&format!("{:#}\n{:#}\n", why["entities"], why["passages"][1]));

@@ -21,8 +21,8 @@ fn said_after_reading(
     read: impl Fn(&Readings<'_>) -> Vec<f32>,
 ) -> String {
     let snapshot = memory(passages.iter().copied());
-    let query = Query::new(&snapshot, question, None);
-    let evidence: Vec<Evidence> = rank(&snapshot, &query, 10)
+    let query = Query::new(&snapshot, question);
+    let evidence: Vec<Evidence> = rank(&snapshot, &query)
         .into_iter()
         .map(|ranked| {
             let (title, text) = passages[ranked.passage as usize];
