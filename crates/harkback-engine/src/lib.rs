@@ -22,6 +22,7 @@ mod recall;
 mod resident;
 mod retrieve;
 mod store;
+mod task;
 #[cfg(test)]
 mod tests;
 mod verify;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::blobs::Blobs;
 use crate::embed::Models;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::export::Export;
 use crate::index::Snapshot;
 use crate::ingest::{Ingest, Intake, Parsing, Tally, Transcriber};
@@ -17,8 +17,9 @@ use crate::model::{
     FileRecord, Job, MemoryRecord, MemoryRevision, Micros, Recall, RecallRequest, Receipt,
 };
 use crate::recall::{self, Asked, Deadline, Queue};
-use crate::resident::{MAX_BYTES, Residents};
+use crate::resident::{CatchUp, MAX_BYTES, Residents};
 use crate::store::{Finish, Progress, Store};
+use crate::task::spawn;
 
 /// Left of a question's budget when it stops waiting for an index that is being built.
 const INDEX_RESERVE: Duration = Duration::from_millis(8);
@@ -142,10 +143,12 @@ impl Memory {
         }
     }
 
-    /// Takes a file and all that was derived from it out of a memory, before it returns. `None` if it was not in it.
+    /// Takes a file and all that was derived from it out of a memory, before it returns. `None` if it was not in it. What
+    /// was begun is ended, though the caller stops waiting.
     ///
     /// # Errors
-    /// If the store fails; nothing is half done then.
+    /// If the store fails: nothing is done then, or nothing reads the file's passages any more and some of them are left,
+    /// which the sweep takes.
     pub async fn forget_file(
         &self,
         record: &MemoryRecord,
@@ -154,37 +157,43 @@ impl Memory {
         now: Micros,
     ) -> Result<Option<Receipt>> {
         let before = self.residents.last(record.memory_id);
-        let removed = self.store.remove_sample(record.memory_id, file, receipt_id, now).await?;
-        let Some(mut receipt) = removed else { return Ok(None) };
-        self.rebuild_after(&mut receipt, vec![before]).await;
-        Ok(Some(receipt))
+        let (memory, memory_id, file) = (self.clone(), record.memory_id, file.clone());
+        let removing = spawn(async move {
+            let removed = memory.store.remove_sample(memory_id, &file, receipt_id, now).await?;
+            let Some(receipt) = removed else { return Ok(None) };
+            memory.carry_out(receipt, vec![before], Vec::new()).await.map(Some)
+        });
+        removing.await.map_err(|e| Error::Io(e.into()))?
     }
 
     /// Deletes a file, takes it and all that was derived from it out of every memory, and deletes its bytes if no other
     /// file has them, before it returns. `None` if it is gone already.
     ///
     /// # Errors
-    /// If the store or the disk fails. Bytes that could not be deleted then belong to nobody, and the sweep takes them.
+    /// If the store or the disk fails. What could not be deleted then belongs to nobody, and the sweep takes it.
     pub async fn delete_file(
         &self,
         file: &FileRecord,
         receipt_id: Uuid,
         now: Micros,
     ) -> Result<Option<Receipt>> {
-        let deleted = self.store.delete_file(file, receipt_id, now).await?;
-        let Some((mut receipt, unused)) = deleted else { return Ok(None) };
-        for key in unused {
-            self.blobs.delete(&key).await?;
-        }
-        let before = receipt.memories.iter().map(|it| self.residents.last(it.memory_id)).collect();
-        self.rebuild_after(&mut receipt, before).await;
-        Ok(Some(receipt))
+        let (memory, file) = (self.clone(), file.clone());
+        let deleting = spawn(async move {
+            let deleted = memory.store.delete_file(&file, receipt_id, now).await?;
+            let Some((receipt, unused)) = deleted else { return Ok(None) };
+            let last = |it: &MemoryRevision| memory.residents.last(it.memory_id);
+            let before = receipt.memories.iter().map(last).collect();
+            memory.carry_out(receipt, before, unused).await.map(Some)
+        });
+        deleting.await.map_err(|e| Error::Io(e.into()))?
     }
 
-    /// Deletes a memory with everything derived in it; the files stay. `None` if it is gone already.
+    /// Deletes a memory with everything derived in it; the files stay. `None` if it is gone already. What was begun is ended,
+    /// though the caller stops waiting.
     ///
     /// # Errors
-    /// If the store fails; nothing is half done then.
+    /// If the store fails: nothing is done then, or nothing reads the memory's passages any more and some of them are left,
+    /// which the sweep takes.
     pub async fn delete_memory(
         &self,
         record: &MemoryRecord,
@@ -192,25 +201,50 @@ impl Memory {
         now: Micros,
     ) -> Result<Option<Receipt>> {
         let before = self.residents.last(record.memory_id);
-        let deleted = self.store.delete_memory(record, receipt_id, now).await?;
-        self.residents.drop_memory(record.memory_id);
-        let Some(mut receipt) = deleted else { return Ok(None) };
-        if let Some(before) = before.filter(|it| receipt.memories[0].rev == it.rev) {
-            receipt.counts.entities = Some(before.n_entities() as i64);
-            receipt.counts.relations = Some(before.n_relations() as i64);
-            self.complete(&receipt).await;
-        }
-        Ok(Some(receipt))
+        let (memory, record) = (self.clone(), record.clone());
+        let deleting = spawn(async move {
+            let deleted = memory.store.delete_memory(&record, receipt_id, now).await?;
+            memory.residents.drop_memory(record.memory_id);
+            let Some(receipt) = deleted else { return Ok(None) };
+            let mut receipt = memory.store.drop_versions_of(receipt).await?;
+            if let Some(before) = before.filter(|it| receipt.memories[0].rev == it.rev) {
+                receipt.counts.entities = Some(before.n_entities() as i64);
+                receipt.counts.relations = Some(before.n_relations() as i64);
+                memory.complete(&receipt).await;
+            }
+            Ok(Some(receipt))
+        });
+        deleting.await.map_err(|e| Error::Io(e.into()))?
     }
 
-    /// Builds the indexes of a deletion's memories anew where they are in RAM; on a large memory that goes on after the
-    /// deletion was acknowledged, for no deleted text is shown from an index that is behind. Where each was of the revision just before
-    /// the deletion and is of the one just after it now, the difference of their graphs is the deletion's; otherwise, or if the
-    /// store fails, the receipt lacks it.
-    async fn rebuild_after(&self, receipt: &mut Receipt, before: Vec<Option<Arc<Snapshot>>>) {
+    /// Takes away what a deletion parted with, and builds the indexes of its memories anew meanwhile, where they are in RAM. On
+    /// a large memory that goes on after the deletion was acknowledged, for no deleted text is shown from an index that is behind.
+    async fn carry_out(
+        &self,
+        receipt: Receipt,
+        before: Vec<Option<Arc<Snapshot>>>,
+        unused_blobs: Vec<String>,
+    ) -> Result<Receipt> {
         let deadline = Instant::now() + PATIENCE;
         let changed = |it: &MemoryRevision| self.residents.catch_up(it.memory_id, it.rev);
-        let building: Vec<_> = receipt.memories.iter().map(changed).collect();
+        let building = receipt.memories.iter().map(changed).collect();
+        for key in unused_blobs {
+            self.blobs.delete(&key).await?;
+        }
+        let mut receipt = self.store.drop_versions_of(receipt).await?;
+        self.count_graph(&mut receipt, before, building, deadline).await;
+        Ok(receipt)
+    }
+
+    /// Where the index of each memory was of the revision just before the deletion and is of the one just after it at the
+    /// deadline, the difference of their graphs is the deletion's. Otherwise, or if the store fails, the receipt lacks it.
+    async fn count_graph(
+        &self,
+        receipt: &mut Receipt,
+        before: Vec<Option<Arc<Snapshot>>>,
+        building: Vec<Option<CatchUp>>,
+        deadline: Instant,
+    ) {
         let (mut n_entities, mut n_relations, mut is_known) = (0, 0, true);
         for ((revision, before), building) in receipt.memories.iter().zip(before).zip(building) {
             let after = match building {
@@ -309,11 +343,15 @@ mod tests {
         }
         let before = vec![None; receipt.memories.len()];
         let busy = memory.residents.stop_building().await;
-        let done = memory.rebuild_after(&mut receipt, before.clone());
-        timeout(PATIENCE * 4, done).await.expect("it waits for all of them together");
+        let done = memory.carry_out(receipt.clone(), before.clone(), Vec::new());
+        let done = timeout(PATIENCE * 4, done).await.expect("it waits for all of them together");
+        assert_eq!(done.unwrap(), receipt);
         drop(busy);
         store.close().await;
-        memory.rebuild_after(&mut receipt, before).await;
+        let deadline = Instant::now() + PATIENCE;
+        let changed = |it: &MemoryRevision| memory.residents.catch_up(it.memory_id, it.rev);
+        let building = receipt.memories.iter().map(changed).collect();
+        memory.count_graph(&mut receipt, before, building, deadline).await;
         assert_eq!(receipt.counts.entities, None);
     }
 }

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::index::{IndexPassage, Snapshot, SnapshotBuilder};
 use crate::model::{MemoryId, MemoryRecord};
 use crate::store::Store;
+use crate::task::spawn;
 
 /// Bytes of snapshots kept; the one in use is kept whatever its size.
 pub(crate) const MAX_BYTES: usize = 4 << 30;
@@ -44,6 +45,9 @@ struct Slot {
     n_behind: AtomicUsize,
     last_use: AtomicU64,
 }
+
+/// A snapshot after a deletion; `None` if it cannot be built.
+pub(crate) type CatchUp = JoinHandle<Option<Arc<Snapshot>>>;
 
 /// While it lives, readers of the memory are content with the last snapshot instead of waiting for one of each revision.
 /// No text of a file that was deleted is shown to them all the same. During an ingestion whoever holds it calls
@@ -88,11 +92,7 @@ impl Residents {
     /// Has the snapshot built of revision `rev` or a later one, if there is one in RAM. That goes on whether or not the
     /// handle is awaited; until it ends, readers do with the last one. It brings `None` if the snapshot cannot be built,
     /// which is logged: the next reader tries again.
-    pub(crate) fn catch_up(
-        &self,
-        memory: MemoryId,
-        rev: i64,
-    ) -> Option<JoinHandle<Option<Arc<Snapshot>>>> {
+    pub(crate) fn catch_up(&self, memory: MemoryId, rev: i64) -> Option<CatchUp> {
         self.slot(memory).snapshot.load().as_ref()?;
         let (residents, behind) = (self.clone(), self.behind(memory));
         Some(spawn(async move {
@@ -192,14 +192,6 @@ impl Residents {
             slot.replace(None);
         }
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the engine has no App; a shutdown need not wait for an index, which is built of the truth again"
-)]
-fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-    tokio::spawn(work)
 }
 
 impl Slot {

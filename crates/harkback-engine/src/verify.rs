@@ -24,8 +24,8 @@ const SECOND_LOOK: Duration = Duration::from_millis(500);
 pub struct Verification {
     /// What is wrong, a sentence each.
     pub defects: Vec<String>,
-    /// Bytes that belong to nobody: an upload under way, or what a killed process left. The server removes them at its next
-    /// start, or within the hour.
+    /// Bytes that belong to nobody, and passages that nobody reads: an upload or a deletion under way, or what a killed
+    /// process left of one. The server removes them at its next start, or within the hour.
     pub leftovers: Vec<String>,
     /// Passages read.
     pub n_passages: usize,
@@ -66,13 +66,13 @@ async fn look(dir: &Path) -> Result<Verification> {
     found.defects.append(&mut said);
     database.end().await?;
 
-    let first = look_at_bytes(dir, database.uploads().await?).await?;
+    let first = look_beside(dir, &mut database).await?;
     found.n_blobs = first.n_blobs;
     if first.defects.is_empty() && first.leftovers.is_empty() {
         return Ok(found);
     }
     tokio::time::sleep(SECOND_LOOK).await;
-    let second = look_at_bytes(dir, database.uploads().await?).await?;
+    let second = look_beside(dir, &mut database).await?;
     let both = |first: Vec<String>, second: Vec<String>| {
         second.into_iter().filter(move |it| first.contains(it)).take(MAX_FINDINGS)
     };
@@ -147,6 +147,14 @@ fn complaint_about_vector(it: &StoredPassage, dimensions: &mut Dimensions) -> Op
         }
         _ => None,
     }
+}
+
+/// What may be on its way: bytes, and passages of which only the rows are left.
+async fn look_beside(dir: &Path, database: &mut Inspection) -> Result<Verification> {
+    let mut found = look_at_bytes(dir, database.uploads().await?).await?;
+    let unread = database.unread_versions().await?;
+    found.leftovers.extend(unread.into_iter().map(|it| format!("nobody's passages: {it}")));
+    Ok(found)
 }
 
 /// Compares what lies on disk with what should.

@@ -104,7 +104,7 @@ impl Ingest<'_> {
             return Ok(Staged::Unchanged);
         }
         let version_id = version_id(sample, &sha256, model_id.as_deref());
-        let n_staged = self.store.count_staged(sample.memory_id, version_id).await?;
+        let n_staged = self.store.begin_version(sample, version_id).await?;
         let (sender, mut batches) = mpsc::channel(BATCHES_WAITING);
         let transcript = self.transcript(file, &path).await?;
         let work = Work {

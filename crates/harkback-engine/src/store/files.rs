@@ -270,11 +270,12 @@ impl Store {
 
     /// Deletes a file and the pages of it if it is a website, takes them out of every memory, and returns the receipt with
     /// the keys of the bytes that nothing else uses: they can be deleted now, and no file can be made of them any more.
-    /// `None` if the file is gone already.
+    /// `None` if the file is gone already. Nothing reads its passages from then on; they go by
+    /// [`drop_versions_of`](Self::drop_versions_of), which is to be called before anyone is told.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn delete_file(
+    pub(crate) async fn delete_file(
         &self,
         file: &FileRecord,
         receipt_id: Uuid,

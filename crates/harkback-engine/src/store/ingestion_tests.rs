@@ -54,17 +54,17 @@ impl Fixture {
         self.store.add_samples(&self.record, &[file_id], &[id], 0).await.unwrap().remove(0)
     }
 
-    async fn start(&self, n: u128, model_id: Option<&str>) -> Start {
+    pub(crate) async fn start(&self, n: u128, model_id: Option<&str>) -> Start {
         let ids = StartIds { job_id: Uuid::from_u128(300 + n), batch_id: Uuid::from_u128(400 + n) };
         self.store.start_ingestion(&self.record, ids, model_id, SECOND).await.unwrap()
     }
 
-    async fn claim(&self, token: u128, now: Micros) -> Option<Job> {
+    pub(crate) async fn claim(&self, token: u128, now: Micros) -> Option<Job> {
         self.store.claim_job(Uuid::from_u128(token), now, now + 10 * SECOND).await.unwrap()
     }
 
     /// Stages one passage and publishes it.
-    async fn publish(&self, job: &Job, sample: &Sample, version: u128) -> Result<bool> {
+    pub(crate) async fn publish(&self, job: &Job, sample: &Sample, version: u128) -> Result<bool> {
         let version_id = Uuid::from_u128(version);
         self.stage(version_id).await;
         let version = StagedVersion {
@@ -90,15 +90,17 @@ impl Fixture {
         .unwrap();
     }
 
-    /// Takes a file out of the memory; whether it was in.
+    /// Takes a file out of the memory with all its passages; whether it was in.
     pub(crate) async fn remove(&self, sample: &Sample) -> bool {
         let file = self.store.file(ACCOUNT, sample.file_id).await.unwrap().unwrap();
         let receipt_id = Uuid::from_u128(500 + sample.file_id.0.as_u128());
         let receipt = self.store.remove_sample(MEMORY, &file, receipt_id, SECOND).await.unwrap();
-        receipt.is_some()
+        let Some(receipt) = receipt else { return false };
+        self.store.drop_versions_of(receipt).await.unwrap();
+        true
     }
 
-    async fn n_passages(&self) -> i64 {
+    pub(crate) async fn n_passages(&self) -> i64 {
         sqlx::query_scalar("SELECT COUNT(*) FROM passage")
             .fetch_one(&self.store.reader)
             .await
@@ -261,6 +263,7 @@ async fn unchanged_files_are_not_processed_again_but_failed_and_outdated_ones_ar
     let job = f.claim(1, SECOND).await.unwrap();
     f.publish(&job, &samples[0], 3).await.unwrap();
     f.store.skip_sample(&job, &samples[1], SECOND).await.unwrap();
+    f.store.collect_dead_versions(&job).await.unwrap();
     f.store.finish_job(&job, SECOND).await.unwrap();
     assert_eq!(f.n_passages().await, 2, "a new version replaces the old one");
 }
@@ -311,6 +314,7 @@ async fn what_leaves_a_memory_leaves_nothing_behind() {
         !f.publish(&job, &samples[2], 3).await.unwrap(),
         "it was taken out while it was in work"
     );
+    f.store.collect_dead_versions(&job).await.unwrap();
     assert_eq!(f.n_passages().await, 1);
     assert_eq!(
         f.store.finish_job(&job, SECOND).await.unwrap(),
@@ -324,6 +328,8 @@ async fn what_leaves_a_memory_leaves_nothing_behind() {
     );
     let (receipt, unused) =
         f.store.delete_file(&file, Uuid::from_u128(8), SECOND).await.unwrap().unwrap();
+    assert_eq!(f.store.extracted_text(file.file_id, 99).await.unwrap(), None);
+    let receipt = f.store.drop_versions_of(receipt).await.unwrap();
     assert_eq!((receipt.counts.files, receipt.counts.samples, receipt.counts.passages), (1, 1, 1));
     assert_eq!(unused, [] as [String; 0]);
     assert_eq!(f.n_passages().await, 0);

@@ -12,7 +12,7 @@ use super::Store;
 use super::deliveries::{Event, announce};
 use super::ingestions::end_ingestion;
 use super::samples::{announce_if_all_done, sample};
-use super::versions::drop_unseen_versions;
+use super::versions::part_with_unseen;
 use crate::error::{Error, Result};
 use crate::model::{AccountId, IngestionStatus, Job, MemoryId, Micros, Sample};
 
@@ -162,7 +162,7 @@ impl Store {
         let mut tx = self.begin().await?;
         check_lease(&mut tx, job).await?;
         end_job(&mut tx, job, "dead", Some(error), now).await?;
-        drop_unseen_versions(&mut tx, job.memory_id).await?;
+        part_with_unseen(&mut tx, job.memory_id, None).await?;
         sqlx::query(
             "UPDATE sample SET state = 'failed', reason = $2, staged_version = NULL, updated_at = $3
              WHERE memory_id = $1 AND state = 'processing'",
@@ -174,7 +174,7 @@ impl Store {
         .await?;
         end_ingestion(&mut tx, job.memory_id, IngestionStatus::Failed, now).await?;
         tx.commit().await?;
-        Ok(())
+        self.drop_unread_versions().await
     }
 
     async fn requeue(

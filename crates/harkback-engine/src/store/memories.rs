@@ -8,7 +8,7 @@ use super::Store;
 use super::answers::{Deleted, erase_answers};
 use super::page::{Listing, PageKey, fetch_page};
 use super::receipts::write_receipt;
-use super::versions::count_passages;
+use super::versions::part_with_unseen;
 use crate::error::{Error, Result};
 use crate::model::{
     AccountId, Cursor, DeletedCounts, DeletionKind, KeptAnswer, MemoryId, MemoryKind, MemoryRecord,
@@ -187,11 +187,12 @@ impl Store {
     }
 
     /// Deletes a memory with everything derived in it, its jobs and its webhook deliveries; the files stay. A worker on
-    /// it loses its lease. `None` if it is gone already.
+    /// it loses its lease. `None` if it is gone already. Nothing reads its passages from then on; they go by
+    /// [`drop_versions_of`](Self::drop_versions_of), which is to be called before anyone is told.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn delete_memory(
+    pub(crate) async fn delete_memory(
         &self,
         record: &MemoryRecord,
         receipt_id: Uuid,
@@ -208,14 +209,12 @@ impl Store {
         .await?;
         let Some(rev) = rev else { return Ok(None) };
         let mut counts = DeletedCounts { memories: 1, ..DeletedCounts::default() };
-        count_passages(&mut tx, memory_id, None, &mut counts).await?;
-        let mut deleted = [0; 5];
+        let mut deleted = [0; 4];
         for (n, statement) in deleted.iter_mut().zip([
             "DELETE FROM sample WHERE memory_id = $1",
             "DELETE FROM job WHERE memory_id = $1",
             "DELETE FROM delivery WHERE memory_id = $1",
             "DELETE FROM ingestion WHERE memory_id = $1",
-            "DELETE FROM passage WHERE memory_id = $1",
         ]) {
             let done = sqlx::query(statement).bind(memory_id.0).execute(&mut *tx).await?;
             *n = done.rows_affected() as i64;
@@ -234,6 +233,7 @@ impl Store {
             created_at: now,
         };
         write_receipt(&mut tx, &receipt).await?;
+        part_with_unseen(&mut tx, memory_id, Some(&receipt)).await?;
         tx.commit().await?;
         Ok(Some(receipt))
     }

@@ -166,6 +166,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "kept answers go with their subject",
         include_str!("migrations/0006_kept_answers_go_with_their_subject.sql"),
     ),
+    (7, "former versions", include_str!("migrations/0007_former_versions.sql")),
 ];
 
 /// Brings the schema up to date, or leaves it as it was. One program at a time does so: who comes second finds it done.

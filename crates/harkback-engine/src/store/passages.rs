@@ -9,10 +9,9 @@ use super::Store;
 use super::codec::{
     decode_place, decode_spans, decode_vector, encode_place, encode_spans, encode_vector,
 };
-use super::jobs::check_lease;
 use super::versions::mark_staged;
 use crate::error::Result;
-use crate::model::{FileId, Job, MemoryId, Passage, Place, Sample, Span};
+use crate::model::{FileId, MemoryId, Passage, Place, Sample, Span};
 
 /// A passage as it is staged.
 #[derive(Clone, Debug)]
@@ -102,22 +101,17 @@ const ACTIVE: &str = "SELECT s.file_id, p.version_id, p.seq, p.title, p.text, p.
      FROM sample s JOIN passage p ON p.memory_id = s.memory_id AND p.version_id = s.active_version \
      WHERE s.memory_id = $1 ORDER BY s.created_at, s.file_id, p.seq";
 
-/// The joins keep this order (`CROSS JOIN` forbids SQLite another one): a look-up by primary key each.
+/// Of a version that was replaced only as long as questions may use an index that names it. The joins keep this order
+/// (`CROSS JOIN` forbids SQLite another one): a look-up by primary key each.
 const TEXTS: &str = "SELECT j.key AS asked, f.id, f.name, COALESCE(f.page_uri, f.external_uri) AS url, p.record_id, p.title, p.place, p.text, \
      p.sentence_spans, p.n_tokens FROM json_each($2) j CROSS JOIN sample s CROSS JOIN passage p CROSS JOIN file f \
-     WHERE s.memory_id = $1 AND s.file_id = unhex(j.value ->> 0) AND s.active_version = unhex(j.value ->> 1) \
-     AND p.memory_id = $1 AND p.version_id = s.active_version AND p.seq = CAST(j.value ->> 2 AS INTEGER) \
+     WHERE s.memory_id = $1 AND s.file_id = unhex(j.value ->> 0) \
+     AND (s.active_version = unhex(j.value ->> 1) OR EXISTS (SELECT 1 FROM former_version v WHERE v.memory_id = $1 \
+          AND v.version_id = unhex(j.value ->> 1) AND v.file_id = s.file_id)) \
+     AND p.memory_id = $1 AND p.version_id = unhex(j.value ->> 1) AND p.seq = CAST(j.value ->> 2 AS INTEGER) \
      AND f.account_id = s.account_id AND f.file_id = s.file_id ORDER BY j.key";
 
 impl Store {
-    /// How many passages of a version are staged; they are always the first ones, because a batch is one transaction.
-    pub(crate) async fn count_staged(&self, memory: MemoryId, version: Uuid) -> Result<u32> {
-        let sql = "SELECT count(*) FROM passage WHERE memory_id = $1 AND version_id = $2";
-        let n: i64 =
-            sqlx::query_scalar(sql).bind(memory.0).bind(version).fetch_one(&self.reader).await?;
-        Ok(n as u32)
-    }
-
     /// Tokens of a version's passages. Summed by a reader: it takes a second for a large file, in which nobody could write.
     pub(crate) async fn count_tokens(&self, memory: MemoryId, version: Uuid) -> Result<i64> {
         let sql = "SELECT COALESCE(SUM(n_tokens), 0) FROM passage WHERE memory_id = $1 AND version_id = $2";
@@ -188,33 +182,6 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Removes the versions of a job's memory that nobody reads, in bounded steps, while the job holds its lease: a
-    /// version that another worker is staging is never one of them.
-    ///
-    /// # Errors
-    /// [`LeaseLost`](crate::Error::LeaseLost) if the job is no longer this worker's; otherwise if the database fails.
-    pub(crate) async fn collect_dead_versions(&self, job: &Job) -> Result<()> {
-        let sql = "SELECT DISTINCT version_id FROM passage WHERE memory_id = $1 AND version_id NOT IN \
-                   (SELECT active_version FROM sample WHERE memory_id = $1 AND active_version IS NOT NULL)";
-        let dead: Vec<Uuid> =
-            sqlx::query_scalar(sql).bind(job.memory_id.0).fetch_all(&self.reader).await?;
-        let sql = "DELETE FROM passage WHERE memory_id = $1 AND version_id = $2 AND seq IN \
-                   (SELECT seq FROM passage WHERE memory_id = $1 AND version_id = $2 LIMIT 2000)";
-        for version in dead {
-            loop {
-                let mut tx = self.begin().await?;
-                check_lease(&mut tx, job).await?;
-                let done =
-                    sqlx::query(sql).bind(job.memory_id.0).bind(version).execute(&mut *tx).await?;
-                tx.commit().await?;
-                if done.rows_affected() == 0 {
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Hands every passage that readers see to `take`, in a stable order, and returns the memory's revision; all of one
     /// snapshot.
     pub(crate) async fn read_active_passages(
@@ -234,7 +201,8 @@ impl Store {
         Ok(rev.unwrap_or(0))
     }
 
-    /// The texts of those of `keys` that are still live, in the order of `keys`.
+    /// The texts of those of `keys` that are still live, in the order of `keys`: of files that are in the memory, by the
+    /// version that is shown or one that it replaced since the index of the keys was built.
     pub(crate) async fn passage_texts(
         &self,
         memory: MemoryId,

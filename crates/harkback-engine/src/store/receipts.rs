@@ -24,12 +24,7 @@ impl Store {
     /// If the database fails.
     pub async fn receipt(&self, account_id: AccountId, id: &str) -> Result<Owned<Receipt>> {
         let Ok(receipt_id) = Uuid::try_parse(id) else { return Ok(Owned::Absent) };
-        let found = sqlx::query("SELECT * FROM receipt WHERE account_id = $1 AND receipt_id = $2")
-            .bind(account_id.0)
-            .bind(receipt_id)
-            .try_map(receipt)
-            .fetch_optional(&self.reader)
-            .await?;
+        let found = self.written_receipt(account_id, receipt_id).await?;
         self.owned(found, FOREIGN, account_id, receipt_id).await
     }
 
@@ -76,6 +71,21 @@ impl Store {
             cursor: |it| Cursor { created_at: it.created_at, id: it.receipt_id.to_string() },
         };
         fetch_page(&self.reader, &listing, request).await
+    }
+
+    /// A receipt as it is written.
+    pub(super) async fn written_receipt(
+        &self,
+        account_id: AccountId,
+        receipt_id: Uuid,
+    ) -> Result<Option<Receipt>> {
+        sqlx::query("SELECT * FROM receipt WHERE account_id = $1 AND receipt_id = $2")
+            .bind(account_id.0)
+            .bind(receipt_id)
+            .try_map(receipt)
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(Error::from)
     }
 
     /// Writes down the counts of the graph, which are known only after the deletion.
@@ -140,6 +150,11 @@ pub(super) async fn add_to_receipt(tx: &mut SqliteConnection, taken: &Receipt) -
     if taken.counts == DeletedCounts::default() {
         return Ok(());
     }
+    open_receipt(tx, taken).await
+}
+
+/// As [`add_to_receipt`], also if nothing is taken yet: what is parted with is counted in it when it goes.
+pub(super) async fn open_receipt(tx: &mut SqliteConnection, taken: &Receipt) -> Result<()> {
     let found = sqlx::query("SELECT * FROM receipt WHERE account_id = $1 AND receipt_id = $2")
         .bind(taken.account_id.0)
         .bind(taken.receipt_id)
@@ -163,6 +178,30 @@ pub(super) async fn add_to_receipt(tx: &mut SqliteConnection, taken: &Receipt) -
     .bind(Json(&receipt.counts))
     .execute(tx)
     .await?;
+    Ok(())
+}
+
+/// Adds what was taken to a receipt that is written, if it is.
+pub(super) async fn add_to_written_receipt(
+    tx: &mut SqliteConnection,
+    account_id: AccountId,
+    receipt_id: Uuid,
+    taken: &DeletedCounts,
+) -> Result<()> {
+    let sql = "SELECT counts FROM receipt WHERE account_id = $1 AND receipt_id = $2";
+    let found: Option<Json<DeletedCounts>> = sqlx::query_scalar(sql)
+        .bind(account_id.0)
+        .bind(receipt_id)
+        .fetch_optional(&mut *tx)
+        .await?;
+    let Some(Json(mut counts)) = found else { return Ok(()) };
+    counts.add(taken);
+    sqlx::query("UPDATE receipt SET counts = $3 WHERE account_id = $1 AND receipt_id = $2")
+        .bind(account_id.0)
+        .bind(receipt_id)
+        .bind(Json(&counts))
+        .execute(tx)
+        .await?;
     Ok(())
 }
 

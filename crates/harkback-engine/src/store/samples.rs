@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::Store;
 use super::deliveries::{Event, announce};
 use super::jobs::check_lease;
-use super::receipts::{add_to_receipt, refresh_receipt, write_receipt};
-use super::versions::{count_passages, drop_staged, drop_version};
+use super::receipts::{open_receipt, refresh_receipt, write_receipt};
+use super::versions::{Readers, part_with, silence_former};
 use super::websites::pages_of;
 use crate::error::{Error, Result};
 use crate::model::{
@@ -100,11 +100,12 @@ impl Store {
     }
 
     /// Takes a file, the pages of it if it is a website, and all that was derived from them out of a memory. `None` if it
-    /// was not in it.
+    /// was not in it. Nothing reads its passages from then on; they go by [`drop_versions_of`](Self::drop_versions_of), which
+    /// is to be called before anyone is told.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn remove_sample(
+    pub(crate) async fn remove_sample(
         &self,
         memory_id: MemoryId,
         file: &FileRecord,
@@ -176,8 +177,8 @@ impl Store {
         })
     }
 
-    /// Makes a staged version the one that readers see and drops the version it replaces. False if the file was taken out
-    /// of the memory meanwhile: the staged rows are dropped then.
+    /// Makes a staged version the one that readers see. Questions that use an index of before may read the version that it
+    /// replaces until the job collects it. False if the file was taken out of the memory meanwhile.
     ///
     /// # Errors
     /// [`LeaseLost`](Error::LeaseLost) if the job is no longer this worker's; otherwise if the database fails.
@@ -198,16 +199,7 @@ impl Store {
         .bind(sample.sample_id)
         .fetch_optional(&mut *tx)
         .await?;
-        let Some(old) = old else {
-            drop_version(&mut tx, sample.memory_id, version.version_id).await?;
-            tx.commit().await?;
-            return Ok(false);
-        };
-        let mut receipt = refresh_receipt(&mut tx, job, sample.file_id, now).await?;
-        if let Some(old) = old.filter(|it| *it != version.version_id) {
-            count_passages(&mut tx, sample.memory_id, Some(old), &mut receipt.counts).await?;
-            drop_version(&mut tx, sample.memory_id, old).await?;
-        }
+        let Some(old) = old else { return Ok(false) };
         sqlx::query(
             "UPDATE sample SET active_version = $3, staged_version = NULL, content_sha256 = $4, model_id = $5, state = 'ready', reason = NULL,
                                n_passages = $6, n_sentences = $7, updated_at = $8, n_tokens = $9
@@ -224,9 +216,14 @@ impl Store {
         .bind(version.n_tokens)
         .execute(&mut *tx)
         .await?;
-        let rev = bump_rev(&mut tx, sample.memory_id, now).await?;
-        receipt.memories.push(MemoryRevision { memory_id: sample.memory_id, rev });
-        add_to_receipt(&mut tx, &receipt).await?;
+        let (memory_id, rev) = (sample.memory_id, bump_rev(&mut tx, sample.memory_id, now).await?);
+        if let Some(old) = old.filter(|it| *it != version.version_id) {
+            let mut receipt = refresh_receipt(&mut tx, job, sample.file_id, now).await?;
+            receipt.memories.push(MemoryRevision { memory_id, rev });
+            open_receipt(&mut tx, &receipt).await?;
+            let readers = Readers::OlderIndexesOf(sample.file_id);
+            part_with(&mut tx, memory_id, old, Some(&receipt), readers).await?;
+        }
         count_done(&mut tx, job, version.n_passages, version.n_sentences, now).await?;
         tx.commit().await?;
         Ok(true)
@@ -264,7 +261,18 @@ impl Store {
     ) -> Result<()> {
         let mut tx = self.begin().await?;
         check_lease(&mut tx, job).await?;
-        drop_staged(&mut tx, sample).await?;
+        let staged: Option<Uuid> = sqlx::query_scalar(
+            "SELECT staged_version FROM sample
+             WHERE memory_id = $1 AND file_id = $2 AND sample_id = $3 AND staged_version IS NOT NULL",
+        )
+        .bind(sample.memory_id.0)
+        .bind(sample.file_id.0)
+        .bind(sample.sample_id)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if let Some(staged) = staged {
+            part_with(&mut tx, sample.memory_id, staged, None, Readers::None).await?;
+        }
         let done = sqlx::query(
             "UPDATE sample SET state = $4, reason = $5, staged_version = NULL, updated_at = $6
              WHERE memory_id = $1 AND file_id = $2 AND sample_id = $3 AND state = 'processing'",
@@ -285,8 +293,8 @@ impl Store {
     }
 }
 
-/// Takes one file out of one memory, inside the caller's transaction, and adds to the receipt what that took. False if it
-/// was not in it.
+/// Takes one file out of one memory, inside the caller's transaction, and adds to the receipt what that took; its passages are
+/// added when they go. False if it was not in it.
 pub(super) async fn remove_sample(
     tx: &mut SqliteConnection,
     memory_id: MemoryId,
@@ -304,9 +312,9 @@ pub(super) async fn remove_sample(
     let Some((active, staged, state)) = removed else { return Ok(false) };
     receipt.counts.samples += 1;
     for version in [active, staged].into_iter().flatten() {
-        count_passages(tx, memory_id, Some(version), &mut receipt.counts).await?;
-        drop_version(tx, memory_id, version).await?;
+        part_with(tx, memory_id, version, Some(receipt), Readers::None).await?;
     }
+    silence_former(tx, memory_id, file_id, receipt).await?;
     if receipt.memories.iter().all(|it| it.memory_id != memory_id) {
         let rev = bump_rev(tx, memory_id, now).await?;
         receipt.memories.push(MemoryRevision { memory_id, rev });
@@ -332,13 +340,15 @@ pub(super) async fn outdate_samples(
     new_sample_id: Uuid,
     now: Micros,
 ) -> Result<()> {
-    sqlx::query(
-        "DELETE FROM passage WHERE (memory_id, version_id) IN
-             (SELECT memory_id, staged_version FROM sample WHERE file_id = $1)",
+    let staged: Vec<(Uuid, Uuid)> = sqlx::query_as(
+        "SELECT memory_id, staged_version FROM sample WHERE file_id = $1 AND staged_version IS NOT NULL",
     )
     .bind(file_id.0)
-    .execute(&mut *tx)
+    .fetch_all(&mut *tx)
     .await?;
+    for (memory_id, version) in staged {
+        part_with(tx, MemoryId(memory_id), version, None, Readers::None).await?;
+    }
     sqlx::query(
         "UPDATE sample SET sample_id = $2, staged_version = NULL, reason = NULL, updated_at = $3,
                            state = CASE state WHEN 'processing' THEN state ELSE 'pending' END

@@ -135,6 +135,13 @@ impl Inspection {
         Ok(())
     }
 
+    /// The versions that nobody reads and whose passages are still to be dropped, one text each.
+    pub(crate) async fn unread_versions(&mut self) -> Result<Vec<String>> {
+        let sql = "SELECT 'version ' || lower(hex(version_id)) || ' in memory ' || lower(hex(memory_id)) \
+                   FROM former_version WHERE file_id IS NULL";
+        sqlx::query_scalar(sql).fetch_all(&mut self.0).await.map_err(Error::from)
+    }
+
     /// What should be on disk for each key.
     pub(crate) async fn uploads(&mut self) -> Result<Vec<(String, StoredUpload)>> {
         sqlx::query(
@@ -194,7 +201,15 @@ const CHECKS: &[&str] = &[
             || lower(hex(memory_id))
      FROM passage p WHERE NOT EXISTS (SELECT 1 FROM sample s WHERE s.memory_id = p.memory_id
                                       AND p.version_id IN (s.active_version, s.staged_version))
+       AND NOT EXISTS (SELECT 1 FROM former_version v WHERE v.memory_id = p.memory_id AND v.version_id = p.version_id)
      GROUP BY memory_id, version_id",
+    "SELECT 'version ' || lower(hex(version_id)) || ' was replaced, and is kept for no job or no file of memory '
+            || lower(hex(memory_id))
+     FROM former_version v WHERE file_id IS NOT NULL AND NOT EXISTS (
+         SELECT 1 FROM sample s JOIN job j ON j.memory_id = s.memory_id AND j.state IN ('queued', 'running')
+         WHERE s.memory_id = v.memory_id AND s.file_id = v.file_id)",
+    "SELECT 'version ' || lower(hex(version_id)) || ' is a file''s and is to be dropped' FROM former_version v
+     WHERE EXISTS (SELECT 1 FROM sample s WHERE s.memory_id = v.memory_id AND v.version_id IN (s.active_version, s.staged_version))",
     "SELECT 'job ' || lower(hex(job_id)) || ' is for no memory of its account' FROM job j
      WHERE NOT EXISTS (SELECT 1 FROM memory m WHERE m.account_id = j.account_id AND m.memory_id = j.memory_id)",
     "SELECT 'an ingestion is of no memory: ' || lower(hex(memory_id)) FROM ingestion

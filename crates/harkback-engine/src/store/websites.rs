@@ -10,13 +10,13 @@ use uuid::Uuid;
 use super::Store;
 use super::files::{drop_unused_upload, erase_file};
 use super::jobs::check_lease;
-use super::receipts::{add_to_receipt, refresh_receipt};
+use super::receipts::{add_to_receipt, open_receipt, refresh_receipt};
 use super::samples::{bump_rev, count_done, outdate_samples, sample};
-use super::versions::{count_passages, drop_version};
+use super::versions::{Readers, part_with, silence_former};
 use crate::error::{Error, Result};
 use crate::model::{
     AccountId, FetchEnd, FetchedPage, FileId, FileRecord, FileType, Job, MemoryRevision, Micros,
-    PageCounts, PageIds, Sample, Site, SitePage, StoredPage, Validators,
+    PageCounts, PageIds, Receipt, Sample, Site, SitePage, StoredPage, Validators,
 };
 
 impl Store {
@@ -185,6 +185,7 @@ impl Store {
         let unused = erase_file(&mut tx, page, &mut receipt).await?;
         add_to_receipt(&mut tx, &receipt).await?;
         tx.commit().await?;
+        self.drop_versions_of(receipt).await?;
         Ok(unused)
     }
 
@@ -224,8 +225,8 @@ impl Store {
                 ("failed", Some(reason.as_str()), Some(reason.as_str()))
             }
         };
-        let unused = match end {
-            FetchEnd::Gone(_) => empty_page(&mut tx, job, site, now).await?,
+        let emptied = match end {
+            FetchEnd::Gone(_) => Some(empty_page(&mut tx, job, site, now).await?),
             _ => None,
         };
         sqlx::query(
@@ -249,6 +250,8 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
+        let Some((receipt, unused)) = emptied else { return Ok(None) };
+        self.drop_versions_of(receipt).await?;
         Ok(unused)
     }
 
@@ -426,7 +429,7 @@ async fn empty_page(
     job: &Job,
     site: &Site,
     now: Micros,
-) -> Result<Option<String>> {
+) -> Result<(Receipt, Option<String>)> {
     let Sample { memory_id, file_id, .. } = site.sample;
     let mut receipt = refresh_receipt(&mut *tx, job, file_id, now).await?;
     let version: Option<Uuid> = sqlx::query_scalar(
@@ -437,9 +440,9 @@ async fn empty_page(
     .fetch_one(&mut *tx)
     .await?;
     if let Some(version) = version {
-        count_passages(tx, memory_id, Some(version), &mut receipt.counts).await?;
-        drop_version(tx, memory_id, version).await?;
+        part_with(tx, memory_id, version, Some(&receipt), Readers::None).await?;
     }
+    silence_former(tx, memory_id, file_id, &receipt).await?;
     sqlx::query(
         "UPDATE sample SET active_version = NULL, content_sha256 = NULL, model_id = NULL, staged_version = NULL,
                            n_passages = 0, n_sentences = 0, n_tokens = 0
@@ -460,8 +463,8 @@ async fn empty_page(
     .execute(&mut *tx)
     .await?;
     let unused = drop_unused_upload(tx, site.file.blob_key.as_deref(), &mut receipt).await?;
-    add_to_receipt(tx, &receipt).await?;
-    Ok(unused)
+    open_receipt(tx, &receipt).await?;
+    Ok((receipt, unused))
 }
 
 fn site_page(row: SqliteRow) -> sqlx::Result<SitePage> {

@@ -69,6 +69,14 @@ async fn every_contradiction_between_rows_is_said() {
         ("DELETE FROM memory", "tells of no memory of its account"),
         ("DELETE FROM file WHERE id = 'ann'", "is of no file of its account"),
         ("DELETE FROM sample", "passages is no file's in memory"),
+        (
+            "INSERT INTO former_version SELECT memory_id, x'05', file_id, NULL, NULL FROM sample LIMIT 1",
+            "version 05 was replaced, and is kept for no job or no file of memory ",
+        ),
+        (
+            "INSERT INTO former_version SELECT memory_id, active_version, NULL, NULL, NULL FROM sample LIMIT 1",
+            " is a file's and is to be dropped",
+        ),
         ("DELETE FROM upload", "file ann has bytes of no finished upload: "),
         ("UPDATE upload SET uploaded_at = NULL", "file ann has bytes of no finished upload: "),
         ("UPDATE file SET size = 7 WHERE id = 'ann'", "file ann says 7 bytes, its upload 76"),
@@ -186,6 +194,20 @@ async fn every_content_that_is_not_as_it_was_is_said() {
     assert_eq!(found.defects.len(), 1, "what nobody owns is no defect");
     assert!(found.leftovers[0].starts_with("a part of an upload: "), "{found:?}");
     assert!(found.leftovers[1].starts_with("nobody's bytes: "), "{found:?}");
+}
+
+#[tokio::test]
+async fn passages_that_a_killed_deletion_has_left_are_no_defect() {
+    let world = world().await;
+    let sql = "INSERT INTO former_version SELECT memory_id, active_version, NULL, account_id, NULL FROM sample LIMIT 1; \
+               DELETE FROM sample WHERE active_version IN (SELECT version_id FROM former_version)";
+    corrupt(&world, sql).await;
+    let found = world.verify().await;
+    assert_eq!(found.defects, [] as [&str; 0]);
+    assert_eq!(found.leftovers.len(), 1);
+    assert!(found.leftovers[0].starts_with("nobody's passages: version "), "{found:?}");
+    world.store.drop_unread_versions().await.unwrap();
+    World::assert_sound(&world.verify().await);
 }
 
 #[tokio::test]

@@ -80,6 +80,47 @@ async fn only_the_changed_passages_of_a_changed_file_are_embedded() {
 }
 
 #[tokio::test]
+async fn a_refreshed_file_answers_while_the_rest_of_the_ingestion_goes_on() {
+    let app = TestApp::new().await;
+    let memory = memory(&app.alice).await;
+    let parts = |grams: usize| {
+        let line = |n: usize| json!({"title": format!("Part {n}"), "text": format!("Part {n} weighs {grams} grams.")});
+        (0..20_000).map(|n| line(n).to_string() + "\n").collect::<String>()
+    };
+    let small = text_file(&app, &app.alice, "people.jsonl", &people(&["Ann"])).await;
+    let large = text_file(&app, &app.alice, "parts.jsonl", &parts(7)).await;
+    ingest(&app, &app.alice, &memory, &[small.clone(), large.clone()]).await;
+    assert!(records_found(&app, &memory).await.contains(&"Ann".into()));
+    replace(&app, &small, &people(&["Ann", "Bea"])).await;
+    replace(&app, &large, &parts(8)).await;
+    start(&app, &memory).await;
+
+    let mut n_between = 0;
+    let asking = async {
+        loop {
+            let n_done = progress(&app, &memory).await["samples"]["done"].as_i64().unwrap();
+            let found = records_found(&app, &memory).await;
+            assert!(found.contains(&"Ann".into()), "{n_done} done: {found:?}");
+            n_between += i32::from(n_done == 1);
+        }
+    };
+    tokio::select! {
+        done = run_next(&app.app) => assert!(done.unwrap()),
+        () = asking => {}
+    }
+    assert!(n_between > 0, "it was asked while the small file was done and the large one was not");
+    assert!(records_found(&app, &memory).await.contains(&"Bea".into()));
+    let listed = app.alice.get("/receipts/list").await.data(200);
+    let taken: i64 = listed["receipts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["counts"]["passages"].as_i64().unwrap())
+        .sum();
+    assert_eq!(taken, 20_001, "the former versions are gone, and counted");
+}
+
+#[tokio::test]
 async fn vectors_of_another_model_are_not_taken_over() {
     let app = TestApp::new().await;
     let memory = memory(&app.alice).await;
