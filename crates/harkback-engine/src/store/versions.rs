@@ -12,8 +12,9 @@ use super::receipts::add_to_written_receipt;
 use crate::error::{Error, Result};
 use crate::model::{AccountId, DeletedCounts, FileId, Job, MemoryId, Receipt, Sample};
 
-/// Passages that go in one transaction: some ten milliseconds.
-const STEP: i64 = 2000;
+/// Passages that go in one transaction, for which other writes wait some 200 ms: with fewer the whole takes longer, for each
+/// transaction writes the same pages of the indexes again.
+const STEP: i64 = 5000;
 
 /// Who reads a version that is parted with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
