@@ -12,7 +12,7 @@ use crate::index::{Edge, EntityId, Mention, PassageNo, Snapshot, best};
 /// Chance to go on walking.
 const DAMPING: f32 = 0.5;
 /// A node is pushed while its residue is at least this times its degree, which keeps hubs from being opened for nothing.
-const EPSILON: f32 = 1e-4;
+pub(super) const EPSILON: f32 = 1e-4;
 
 /// Share of the mass that starts from similar passages, where the question's entities have 1.
 const SEED_SHARE: f32 = 0.5;
