@@ -59,7 +59,8 @@ pub struct AnswerTime {
 /// and questions at every call.
 ///
 /// # Errors
-/// If the directory cannot be written or the model cannot be run.
+/// [`BadInput`](crate::Error::BadInput) if any of the numbers is 0; otherwise if the directory cannot be written or the
+/// model cannot be run.
 pub async fn retrieval(
     dir: &Path,
     embedder: Option<Embedder>,
@@ -67,6 +68,10 @@ pub async fn retrieval(
     n_questions: usize,
     n_runs: usize,
 ) -> Result<RetrievalFigures> {
+    if [n_passages, n_questions, n_runs].contains(&0) {
+        let what = "nothing is measured without a passage, a question and a run";
+        return Err(Error::BadInput(what.into()));
+    }
     let store = Store::open(dir).await?;
     let mut synthetic = Synthetic::new(n_passages);
     let record = write(&store, &mut synthetic, n_passages).await?;
@@ -222,5 +227,17 @@ mod tests {
         let times: Vec<_> = figures.runs.iter().flatten().collect();
         assert_eq!((figures.runs.len(), times.len()), (2, 10));
         assert!(times.iter().all(|it| it.ranking < it.all_else && it.embedding.is_some()));
+    }
+
+    #[tokio::test]
+    async fn the_smallest_memory_answers_and_none_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let figures = retrieval(dir.path(), None, 1, 1, 1).await.unwrap();
+        assert_eq!((figures.n_passages, figures.runs.len(), figures.runs[0].len()), (1, 1, 1));
+        for (n_passages, n_questions, n_runs) in [(0, 1, 1), (1, 0, 1), (1, 1, 0)] {
+            let dir = tempfile::tempdir().unwrap();
+            let refused = retrieval(dir.path(), None, n_passages, n_questions, n_runs).await;
+            assert!(matches!(refused, Err(Error::BadInput(_))), "{refused:?}");
+        }
     }
 }

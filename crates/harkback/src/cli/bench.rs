@@ -9,9 +9,9 @@ use harkback_engine::measure::{self, AnswerTime, RetrievalFigures};
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::eval::{ingest, milliseconds};
+use super::eval::ingest;
 use super::{Outcome, Printer};
-use crate::eval::{QuestionSet, Scratch};
+use crate::eval::{QuestionSet, Scratch, milliseconds};
 use crate::models::{ModelsDir, load_or_fetch};
 
 /// Requests of each kind that are timed.
@@ -31,14 +31,14 @@ enum What {
     /// Raw answers from synthetic memories of these sizes, texts included, beside the time the question's embedding takes
     Retrieval {
         /// Passages of each memory
-        #[arg(long, value_delimiter = ',', default_value = "10000,100000")]
-        passages: Vec<usize>,
+        #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "10000,100000", value_parser = clap::value_parser!(u32).range(1..))]
+        passages: Vec<u32>,
         /// Questions asked of each
-        #[arg(long, default_value_t = 200)]
-        questions: usize,
+        #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+        questions: u32,
         /// How often they are asked; medians of the runs are printed
-        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
-        runs: u64,
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+        runs: u32,
         #[command(flatten)]
         models: ModelsDir,
     },
@@ -63,13 +63,13 @@ pub(super) async fn bench(args: &BenchArgs, printer: &Printer) -> Outcome {
                 printer.note(&format!("{reason}: no embedding is measured"));
             }
             for n_passages in passages {
+                printer.note(&format!("making a memory of {n_passages} passages"));
                 let data = tempfile::tempdir()?;
-                let embedder = models.embedder.clone();
                 let figures = measure::retrieval(
                     data.path(),
-                    embedder,
-                    *n_passages,
-                    *questions,
+                    models.embedder.clone(),
+                    *n_passages as usize,
+                    *questions as usize,
                     *runs as usize,
                 );
                 retrieval(&figures.await?, printer);
@@ -162,7 +162,7 @@ async fn api(
     Ok(())
 }
 
-/// How long each question of a set takes; the first one, which warms up, is left out.
+/// How long each question of a set takes; the first one is asked once before, which warms up.
 async fn questions(
     client: &Client,
     memory: &str,
@@ -170,13 +170,12 @@ async fn questions(
     params: &[(&str, &str)],
 ) -> reqwest::Result<Vec<Duration>> {
     let mut times = Vec::new();
-    for question in &set.questions {
+    for question in set.questions.iter().take(1).chain(&set.questions) {
         let mut query = vec![("memoryID", memory), ("query", &question.text), ("top_k", "5")];
         query.extend(params);
         times.push(client.get("/memory", &query).await?);
     }
-    times.remove(0);
-    Ok(times)
+    Ok(times.into_iter().skip(1).collect())
 }
 
 async fn records(

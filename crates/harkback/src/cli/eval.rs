@@ -1,6 +1,5 @@
 //! `harkback eval`: ingests the corpus of a question set, asks every question and says how good the rankings are.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -12,10 +11,12 @@ use serde_json::{Map, Value, json};
 
 use super::{Outcome, Printer};
 use crate::eval::{
-    MEASURES, Measures, Question, QuestionSet, Run, Scratch, measure, paired_bootstrap, read_run,
-    write_run,
+    Against, AnswerFigures, Measures, Origin, Question, QuestionSet, Report, Run, Scratch, Titles,
+    measure, read_run, write_run,
 };
 use crate::models::{ModelsDir, load_or_fetch};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Arguments of `harkback eval`.
 #[derive(Args, Debug)]
@@ -34,17 +35,17 @@ pub(super) struct EvalArgs {
     /// Compare with a TREC run over the same questions: differences with their 95 % intervals
     #[arg(long, value_name = "RUN")]
     against: Option<PathBuf>,
-    /// Also ask for spoken answers and say how many contain the right one, where the set carries answers
+    /// Also ask for spoken answers and say how many contain the right one; the set must carry answers
     #[arg(long)]
     answers: bool,
     /// Write each spoken answer beside the right one, as JSON Lines; implies --answers
     #[arg(long, value_name = "FILE")]
     answers_to: Option<PathBuf>,
-    /// Keep the memory in this directory; an evaluation that finds one there asks it and ingests nothing
+    /// Keep the memory in this directory, and ask it there the next time instead of ingesting the same corpus again
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// Passages a ranking has
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(10..=100))]
+    /// Passages of each ranking, 10 to 100
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u8).range(10..=100))]
     depth: u8,
     /// Leave the models alone: BM25 and the graph only
     #[arg(long)]
@@ -54,19 +55,25 @@ pub(super) struct EvalArgs {
 }
 
 /// What asking a set gave.
+#[derive(Default)]
 struct Asked {
     run: Run,
     times: Vec<Duration>,
-    stages: HashMap<&'static str, Vec<Duration>>,
+    stages: Vec<(&'static str, Vec<Duration>)>,
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// If the set cannot be read or its corpus not be ingested.
+/// If the set cannot be read or its corpus not be ingested, or if the kept memory is not that of this corpus.
 pub(super) async fn eval(args: &EvalArgs, printer: &Printer) -> Outcome {
     let set = QuestionSet::read(&args.dir)?;
-    let against = args.against.as_deref().map(read_run).transpose()?;
+    if set.n_lost > 0 {
+        let n_lost = set.n_lost;
+        printer.note(&format!("{n_lost} relevant records are not in the corpus: never found"));
+    }
+    let theirs = args.against.as_deref().map(|it| their_run(it, &set.questions)).transpose()?;
+    check_outputs(args, &set.questions)?;
     let models = match args.lexical {
         true => harkback_engine::Models::default(),
         false => {
@@ -79,41 +86,88 @@ pub(super) async fn eval(args: &EvalArgs, printer: &Printer) -> Outcome {
     };
     let temporary = tempfile::tempdir()?;
     let data = args.keep.as_deref().unwrap_or(temporary.path());
+    let titles = if args.without_titles { Titles::Dropped } else { Titles::Kept };
+    let origin = Origin::new(&set.corpus, titles, models.embedder.as_ref().map(|it| it.id()))?;
+    let is_kept = origin.is_kept_in(data)?;
     let mut scratch = Scratch::open(data, models, super::parse_file::parsing()?).await?;
-    let n_passages = match scratch.n_passages().await? {
-        0 => ingest(&mut scratch, corpus(&set.corpus, args.without_titles)?, printer).await?,
-        kept => kept,
-    };
-    let asked = ask(&scratch, &set.questions, args.depth).await?;
-    if let Some(path) = &args.run {
-        write_run(path, set.questions.iter().map(|it| it.id.as_str()), &asked.run)?;
-    }
-    let ours = measures(&set.questions, &asked.run);
-    let mut report = report(&ours, &asked, n_passages);
-    if let Some(theirs) = against {
-        report.insert("against".into(), compare(&ours, &measures(&set.questions, &theirs)));
-    }
-    if args.answers || args.answers_to.is_some() {
-        let spoken = answers(&scratch, &set.questions).await?;
-        if let Some(path) = &args.answers_to {
-            std::fs::write(path, lines(&spoken))?;
-        }
-        report.insert("answers".into(), summary(&spoken));
-    }
-    scratch.close().await;
-    if args.json {
-        printer.data(&Value::Object(report).to_string())
+    if is_kept {
+        printer.note(&format!("asking the memory that is kept in `{}`", data.display()));
     } else {
-        print(&report, printer)
+        ingest(&mut scratch, corpus(&set.corpus, titles)?, printer).await?;
+        origin.note_in(data)?;
     }
+    let report = report(args, &set.questions, theirs.as_ref(), &scratch).await?;
+    scratch.close().await;
+    printer.data(&if args.json { report.json().to_string() } else { report.text() });
     Ok(ExitCode::SUCCESS)
 }
 
+/// The run to compare with, which must have results for some of the questions.
+fn their_run(path: &Path, questions: &[Question]) -> Result<Run, Failure> {
+    let run = read_run(path)?;
+    if questions.iter().any(|it| run.contains_key(&it.id)) {
+        return Ok(run);
+    }
+    Err(format!("{} has no results for any question of this set", path.display()).into())
+}
+
+/// What could be known before hours of ingestion to go wrong after them.
+fn check_outputs(args: &EvalArgs, questions: &[Question]) -> Result<(), Failure> {
+    for path in [&args.run, &args.answers_to].into_iter().flatten() {
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|it| !it.is_dir()) {
+            return Err(format!("there is no folder `{}` to write to", folder.display()).into());
+        }
+    }
+    if args.wants_answers() && !questions.iter().any(|it| right_answer(it).is_some()) {
+        return Err("the set carries no answers to compare with; leave --answers out".into());
+    }
+    Ok(())
+}
+
+impl EvalArgs {
+    fn wants_answers(&self) -> bool {
+        self.answers || self.answers_to.is_some()
+    }
+}
+
+async fn report(
+    args: &EvalArgs,
+    questions: &[Question],
+    theirs: Option<&Run>,
+    scratch: &Scratch,
+) -> Result<Report, Failure> {
+    let asked = ask(scratch, questions, args.depth).await?;
+    if let Some(path) = &args.run {
+        write_run(path, questions.iter().map(|it| it.id.as_str()), &asked.run)?;
+    }
+    let ours = measures(questions, &asked.run);
+    let against = theirs.map(|theirs| {
+        let n_without_results = questions.iter().filter(|it| !theirs.contains_key(&it.id)).count();
+        Against::new(&ours, &measures(questions, theirs), n_without_results)
+    });
+    let answers = match args.wants_answers() {
+        false => None,
+        true => {
+            let spoken = answers(scratch, questions).await?;
+            if let Some(path) = &args.answers_to {
+                std::fs::write(path, lines(&spoken))
+                    .map_err(|e| format!("{}: {e}", path.display()))?;
+            }
+            Some(figures(&spoken))
+        }
+    };
+    let n_passages = scratch.n_passages().await?;
+    let Asked { times, stages, .. } = asked;
+    Ok(Report { measures: ours, n_passages, times, stages, against, answers })
+}
+
+/// Ingests a corpus and says how fast that was; returns the number of its passages, at least 1.
 pub(super) async fn ingest(
     scratch: &mut Scratch,
     corpus: Vec<u8>,
     printer: &Printer,
-) -> Result<i64, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<i64, Failure> {
     let n_records = corpus.iter().filter(|it| **it == b'\n').count() as u64;
     let bar = ProgressBar::new(n_records).with_style(
         ProgressStyle::with_template("{bar:40} {pos}/{len} passages, {per_sec}, {eta} left")
@@ -131,17 +185,14 @@ pub(super) async fn ingest(
     Ok(n_passages)
 }
 
-/// The corpus as it is, or line by line with empty titles.
-fn corpus(
-    path: &Path,
-    without_titles: bool,
-) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
-    let bytes = std::fs::read(path)?;
-    if !without_titles {
+/// The corpus as it is, or line by line without titles.
+fn corpus(path: &Path, titles: Titles) -> Result<Vec<u8>, Failure> {
+    let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    if titles == Titles::Kept {
         return Ok(bytes);
     }
     let mut out = Vec::with_capacity(bytes.len());
-    for line in bytes.split(|it| *it == b'\n').filter(|it| !it.is_empty()) {
+    for line in bytes.split(|it| *it == b'\n').filter(|it| !it.trim_ascii().is_empty()) {
         let mut record: Map<String, Value> = serde_json::from_slice(line)?;
         record.remove("title");
         serde_json::to_writer(&mut out, &record)?;
@@ -155,7 +206,7 @@ async fn ask(
     questions: &[Question],
     depth: u8,
 ) -> harkback_engine::Result<Asked> {
-    let mut asked = Asked { run: Run::new(), times: Vec::new(), stages: HashMap::new() };
+    let mut asked = Asked::default();
     let (memory, record) = scratch.memory();
     memory.warm(record).await?;
     for question in questions {
@@ -171,7 +222,10 @@ async fn ask(
         let recall = memory.recall(record, &request).await?;
         asked.times.push(started.elapsed());
         for (stage, time) in recall.timings {
-            asked.stages.entry(stage).or_default().push(time);
+            match asked.stages.iter_mut().find(|it| it.0 == stage) {
+                Some((_, times)) => times.push(time),
+                None => asked.stages.push((stage, vec![time])),
+            }
         }
         let mut ranking = Vec::<(String, f32)>::new();
         for item in recall.payload {
@@ -198,44 +252,6 @@ fn measures(questions: &[Question], run: &Run) -> Vec<Measures> {
     questions.iter().map(of).collect()
 }
 
-fn report(ours: &[Measures], asked: &Asked, n_passages: i64) -> Map<String, Value> {
-    let mut report = Map::new();
-    for (at, name) in MEASURES.iter().enumerate() {
-        let mean = ours.iter().map(|it| it[at]).sum::<f64>() / ours.len().max(1) as f64;
-        report.insert((*name).into(), json!(rounded(100.0 * mean, 2)));
-    }
-    report.insert("p50_ms".into(), json!(milliseconds(&asked.times, 0.5)));
-    report.insert("p95_ms".into(), json!(milliseconds(&asked.times, 0.95)));
-    report.insert("queries".into(), json!(ours.len()));
-    report.insert("passages".into(), json!(n_passages));
-    let stages: Map<String, Value> = asked
-        .stages
-        .iter()
-        .map(|(stage, times)| {
-            let figures =
-                json!({"p50_ms": milliseconds(times, 0.5), "p95_ms": milliseconds(times, 0.95)});
-            ((*stage).to_owned(), figures)
-        })
-        .collect();
-    report.insert("stages".into(), Value::Object(stages));
-    report
-}
-
-fn compare(ours: &[Measures], theirs: &[Measures]) -> Value {
-    let of = |(at, name): (usize, &&str)| {
-        let column = |it: &[Measures]| it.iter().map(|it| it[at]).collect::<Vec<_>>();
-        let interval = paired_bootstrap(&column(ours), &column(theirs));
-        let figures = json!({
-            "difference": rounded(100.0 * interval.mean, 2),
-            "low": rounded(100.0 * interval.low, 2),
-            "high": rounded(100.0 * interval.high, 2),
-            "beyond_chance": interval.excludes_zero(),
-        });
-        ((*name).to_owned(), figures)
-    };
-    Value::Object(MEASURES.iter().enumerate().map(of).collect())
-}
-
 /// A spoken answer beside the right one.
 struct Answered<'a> {
     question: &'a Question,
@@ -251,7 +267,12 @@ impl Answered<'_> {
     }
 }
 
-/// Asks for spoken answers where the set says what is right, and it is not just yes or no.
+/// What must be said, if the set says so and it is not just yes or no.
+fn right_answer(question: &Question) -> Option<&str> {
+    question.answer.as_deref().filter(|it| !matches!(*it, "yes" | "no"))
+}
+
+/// Asks for spoken answers where the set says what is right.
 async fn answers<'a>(
     scratch: &Scratch,
     questions: &'a [Question],
@@ -259,10 +280,7 @@ async fn answers<'a>(
     let (memory, record) = scratch.memory();
     let mut answered = Vec::new();
     for question in questions {
-        let Some(right) = question.answer.as_deref().filter(|it| !matches!(*it, "yes" | "no"))
-        else {
-            continue;
-        };
+        let Some(right) = right_answer(question) else { continue };
         let request = RecallRequest {
             query: question.text.clone(),
             top_k: 5,
@@ -279,18 +297,13 @@ async fn answers<'a>(
     Ok(answered)
 }
 
-fn summary(answered: &[Answered<'_>]) -> Value {
-    let n_right = answered.iter().filter(|it| it.is_right()).count();
-    let times: Vec<Duration> = answered.iter().map(|it| it.took).collect();
-    let n_words: usize = answered.iter().map(|it| it.spoken.split_whitespace().count()).sum();
-    let n = answered.len().max(1) as f64;
-    json!({
-        "asked": answered.len(),
-        "contained": rounded(100.0 * n_right as f64 / n, 2),
-        "words": rounded(n_words as f64 / n, 1),
-        "p50_ms": milliseconds(&times, 0.5),
-        "p95_ms": milliseconds(&times, 0.95),
-    })
+fn figures(answered: &[Answered<'_>]) -> AnswerFigures {
+    AnswerFigures {
+        n_asked: answered.len(),
+        n_right: answered.iter().filter(|it| it.is_right()).count(),
+        n_words: answered.iter().map(|it| it.spoken.split_whitespace().count()).sum(),
+        times: answered.iter().map(|it| it.took).collect(),
+    }
 }
 
 fn lines(answered: &[Answered<'_>]) -> String {
@@ -311,32 +324,6 @@ fn lines(answered: &[Answered<'_>]) -> String {
 fn plain(text: &str) -> String {
     let words = text.split(|it: char| !it.is_alphanumeric()).filter(|it| !it.is_empty());
     format!(" {} ", words.map(str::to_lowercase).collect::<Vec<_>>().join(" "))
-}
-
-fn print(report: &Map<String, Value>, printer: &Printer) {
-    for (name, value) in report {
-        match value {
-            Value::Object(parts) => {
-                printer.data(&format!("{name}:"));
-                for (part, value) in parts {
-                    printer.data(&format!("  {part:10} {value}"));
-                }
-            }
-            _ => printer.data(&format!("{name:10} {value}")),
-        }
-    }
-}
-
-pub(super) fn milliseconds(times: &[Duration], share: f64) -> f64 {
-    let mut sorted = times.to_vec();
-    sorted.sort_unstable();
-    let at = (sorted.len().saturating_sub(1) as f64 * share).round() as usize;
-    sorted.get(at).map_or(0.0, |it| rounded(it.as_secs_f64() * 1000.0, 3))
-}
-
-fn rounded(value: f64, digits: i32) -> f64 {
-    let scale = 10f64.powi(digits);
-    (value * scale).round() / scale
 }
 
 #[cfg(test)]

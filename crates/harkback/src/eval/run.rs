@@ -11,7 +11,7 @@ pub type Run = HashMap<String, Vec<(String, f32)>>;
 /// Writes a run; questions in the order of `questions`.
 ///
 /// # Errors
-/// If the file cannot be written.
+/// If the file cannot be written; the error names it.
 pub fn write_run<'a>(
     path: &Path,
     questions: impl Iterator<Item = &'a str>,
@@ -24,6 +24,7 @@ pub fn write_run<'a>(
         }
     }
     std::fs::write(path, text)
+        .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
 }
 
 /// Reads a run, of ours or of another system.

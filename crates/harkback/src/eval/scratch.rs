@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use harkback_engine::model::{
-    AccountId, FileId, FileType, MemoryId, MemoryRecord, NewFile, Ontology, PageRequest, Upload,
+    AccountId, FileId, FileType, MemoryId, MemoryRecord, Micros, NewFile, Ontology, PageRequest,
+    Upload,
 };
-use harkback_engine::{Error, Memory, Models, Parsing, Result, Start, StartIds};
+use harkback_engine::{Error, JobEnd, Memory, Models, Parsing, Result, Start, StartIds};
 use tokio::net::TcpListener;
 
 use crate::api;
@@ -18,7 +19,6 @@ use crate::app::{App, AppState};
 use crate::clock::{Clock, Ids};
 use crate::config::Config;
 use crate::keys::{create_key, ensure_account};
-use crate::worker::run_next;
 
 const NAME: &str = "corpus.jsonl";
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
@@ -55,10 +55,11 @@ impl Scratch {
         Ok(Self { app, account, record })
     }
 
-    /// Ingests a corpus in JSON Lines to its end; `progress` is told the number of passages staged so far.
+    /// Ingests a corpus in JSON Lines to its end; `progress` is told the number of passages staged so far. To be called once,
+    /// on an empty memory.
     ///
     /// # Errors
-    /// If the corpus cannot be ingested; the error says why.
+    /// If the corpus cannot be ingested, or there is nothing in it; the error says why.
     pub async fn ingest(&mut self, corpus: Vec<u8>, progress: &dyn Fn(u64)) -> Result<()> {
         let file = self.add(corpus).await?;
         let app = &self.app;
@@ -68,8 +69,10 @@ impl Scratch {
             .store
             .start_ingestion(&self.record, ids, app.memory.embedder_id(), app.now())
             .await?;
-        debug_assert!(matches!(started, Start::Started { .. }), "there is one file to ingest");
-        let mut working = Box::pin(run_next(app));
+        let Start::Started { .. } = started else {
+            return Err(Error::Corrupt("there is nothing to ingest".into()));
+        };
+        let mut working = Box::pin(self.work());
         loop {
             tokio::select! {
                 done = &mut working => { done?; break; }
@@ -82,7 +85,10 @@ impl Scratch {
         drop(working);
         let counts = app.store.count_samples(&self.record).await?;
         if let Some(failed) = counts.failed.first() {
-            return Err(Error::BadInput(failed.reason.clone()));
+            return Err(Error::BadInput(format!("the corpus is refused: {}", failed.reason)));
+        }
+        if counts.n_passages == 0 {
+            return Err(Error::BadInput("the corpus has no text".into()));
         }
         let fresh = app.store.memory(self.record.memory_id).await?;
         self.record = fresh.ok_or_else(|| Error::Corrupt("the scratch memory is gone".into()))?;
@@ -123,6 +129,18 @@ impl Scratch {
     /// Closes the data directory.
     pub async fn close(self) {
         self.app.shutdown().await;
+    }
+
+    /// Runs the one job there is. Nobody else serves this directory, so its lease lasts for ever; and what fails is told to
+    /// the caller, not tried again.
+    async fn work(&self) -> Result<()> {
+        let app = &self.app;
+        let claimed = app.store.claim_job(app.new_id(), app.now(), Micros::MAX).await?;
+        let job = claimed.ok_or_else(|| Error::Corrupt("the ingestion has no job".into()))?;
+        match app.memory.run_job(&job, &|| app.now()).await? {
+            JobEnd::Done => Ok(()),
+            JobEnd::Websites => Err(Error::Corrupt("a corpus has no websites to fetch".into())),
+        }
     }
 
     async fn add(&self, bytes: Vec<u8>) -> Result<FileId> {

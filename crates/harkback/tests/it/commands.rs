@@ -9,7 +9,7 @@ use harkback_engine::{Manifest, Store};
 use crate::real_models::real_models_dir;
 
 /// Exit status, standard output, standard error.
-fn harkback(args: &[&str]) -> (i32, String, String) {
+pub(crate) fn harkback(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_harkback")).args(args).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))

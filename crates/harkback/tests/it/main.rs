@@ -13,6 +13,7 @@ mod commands;
 mod crash;
 mod documents;
 mod embedding;
+mod evaluation;
 mod explain;
 mod export;
 mod files;
