@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::adjacency::Rows;
 use super::alias::{Aliases, Known};
 use super::bm25::Bm25Builder;
+use super::copies::TextHash;
 use super::kernels::DIM;
 use super::names::{Grammar, Language, NameSet, Origin, Token, find_names, gap_joins};
 use super::snapshot::{Edge, EntityId, Snapshot};
@@ -42,6 +43,7 @@ pub(crate) struct IndexPassage<'a> {
 pub(crate) struct SnapshotBuilder {
     versions: Vec<(FileId, Uuid)>,
     passages: Vec<(u32, u32)>,
+    text_hashes: Vec<u64>,
     first_sentences: Vec<u32>,
     has_vectors: bool,
     vectors: Vectors,
@@ -70,6 +72,7 @@ impl SnapshotBuilder {
         Self {
             versions: Vec::new(),
             passages: Vec::new(),
+            text_hashes: Vec::new(),
             first_sentences: vec![0],
             has_vectors: false,
             vectors: Vectors::default(),
@@ -89,11 +92,12 @@ impl SnapshotBuilder {
             self.versions.push((file, version));
         }
         self.passages.push((self.versions.len() as u32 - 1, seq));
-        let mut terms = self.title_terms(passage.title);
+        let (mut terms, mut text_hash) = (self.title_terms(passage.title), TextHash::default());
         for span in passage.sentences {
             let sentence = &passage.text[span.start as usize..span.end as usize];
-            self.push_sentence(sentence, &mut terms);
+            self.push_sentence(sentence, &mut terms, &mut text_hash);
         }
+        self.text_hashes.push(text_hash.finish());
         self.first_sentences.push(self.tokens.len() as u32);
         self.bm25.push(terms.into_iter());
         self.push_vector(passage.vector);
@@ -129,6 +133,7 @@ impl SnapshotBuilder {
             rev,
             versions: self.versions,
             passages: self.passages,
+            text_hashes: self.text_hashes,
             n_sentences,
             has_vectors: self.has_vectors,
             vectors: self.vectors,
@@ -203,7 +208,7 @@ impl SnapshotBuilder {
         words(title).filter_map(term).collect()
     }
 
-    fn push_sentence(&mut self, sentence: &str, terms: &mut Vec<u32>) {
+    fn push_sentence(&mut self, sentence: &str, terms: &mut Vec<u32>, text_hash: &mut TextHash) {
         let vocabulary = &mut self.vocabulary;
         let mut before: Option<(usize, bool)> = None;
         let tokens = words(sentence).map(|word| {
@@ -211,6 +216,7 @@ impl SnapshotBuilder {
             let surface = vocabulary.surface(id);
             vocabulary.count_case(surface, before.is_none());
             terms.extend(vocabulary.term(surface.key));
+            text_hash.push(surface.key);
             let joins = before
                 .is_some_and(|(end, is_short)| gap_joins(&sentence[end..word.start], is_short));
             before = Some((word.end(), surface.is_short));

@@ -4,6 +4,7 @@ mod adjacency;
 mod alias;
 mod bm25;
 mod build;
+mod copies;
 mod kernels;
 mod names;
 mod snapshot;

@@ -37,6 +37,8 @@ pub(crate) struct Snapshot {
     pub(super) versions: Vec<(FileId, Uuid)>,
     /// Index into `versions`, and place in it.
     pub(super) passages: Vec<(u32, u32)>,
+    /// Of each passage a hash of its words, without the title.
+    pub(super) text_hashes: Vec<u64>,
     pub(super) n_sentences: usize,
     /// Whether any passage has a vector.
     pub(crate) has_vectors: bool,
@@ -144,7 +146,7 @@ impl Snapshot {
 
     /// Bytes held, estimated.
     pub(crate) fn n_bytes(&self) -> usize {
-        self.passages.len() * 8
+        self.passages.len() * 16
             + self.vectors.n_bytes()
             + self.bm25.n_bytes()
             + self.vocabulary.n_bytes()

@@ -156,7 +156,8 @@ fn search(
         MemoryKind::Vector => rank_by_similarity(snapshot, query),
     });
     let k = request.top_k.max(EVIDENCE);
-    let fetching = texts::best_texts(store, snapshot, record.memory_id, &ranked, k);
+    let best = texts::Best { ranked: &ranked, named: &query.entities, k };
+    let fetching = texts::best_texts(store, snapshot, record.memory_id, best);
     let left = call.deadline.left(Duration::ZERO).max(GRACE);
     let fetched = timings.time("hydrate", || Handle::current().block_on(timeout(left, fetching)));
     fetched.ok().transpose()

@@ -1,27 +1,45 @@
 //! The texts of ranked passages, from the store.
 
+use rustc_hash::FxHashSet;
+
 use crate::error::Result;
-use crate::index::Snapshot;
+use crate::index::{Mention, Snapshot};
 use crate::model::MemoryId;
 use crate::retrieve::{Evidence, RankedNo};
 use crate::store::{PassageKey, Store};
 
-/// The best `k` of `ranked` that are still live, best first: what was deleted since the index was built gives way to the next.
+/// What is wanted of a ranking.
+#[derive(Clone, Copy)]
+pub(super) struct Best<'a> {
+    /// All of it, best first.
+    pub(super) ranked: &'a [RankedNo],
+    /// The entities that the question names.
+    pub(super) named: &'a [Mention],
+    /// How many passages.
+    pub(super) k: usize,
+}
+
+/// The best that are still live, best first: what was deleted since the index was built gives way to the next, and so does
+/// what says the same as a better one.
 pub(super) async fn best_texts(
     store: &Store,
     snapshot: &Snapshot,
     memory: MemoryId,
-    ranked: &[RankedNo],
-    k: usize,
+    Best { ranked, named, k }: Best<'_>,
 ) -> Result<Vec<Evidence>> {
-    let mut best = Vec::<Evidence>::with_capacity(k);
-    for next in ranked.chunks(k) {
-        best.extend(texts(store, snapshot, memory, next).await?);
-        if best.len() >= k {
-            best.truncate(k);
+    let key = |it: &RankedNo| snapshot.copy_key(it.passage, named);
+    let (mut best, mut shown) = (Vec::with_capacity(k), FxHashSet::default());
+    let mut rest = ranked.iter();
+    while best.len() < k {
+        let is_new = |it: &&RankedNo| !shown.contains(&key(it));
+        let next: Vec<RankedNo> = rest.by_ref().filter(is_new).take(k).cloned().collect();
+        if next.is_empty() {
             break;
         }
+        let live = texts(store, snapshot, memory, &next).await?;
+        best.extend(live.into_iter().filter(|it| shown.insert(key(&it.ranked))));
     }
+    best.truncate(k);
     Ok(best)
 }
 

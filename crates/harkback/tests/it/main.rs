@@ -10,6 +10,7 @@ mod budget;
 mod cli;
 mod clients;
 mod commands;
+mod copies;
 mod crash;
 mod documents;
 mod embedding;
