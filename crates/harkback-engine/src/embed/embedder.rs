@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 use rten::ThreadPool;
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
-use tokio_util::sync::CancellationToken;
 
 use super::cores::{Cores, Urgency};
 use super::hashed;
 use super::manifest::ModelManifest;
 use super::pace::{Pace, Size};
-use super::transformer::Transformer;
+use super::transformer::{Leave, Transformer};
 use super::{WARM_UP, WARM_UPS};
 use crate::error::{Error, Result};
 
@@ -70,7 +69,7 @@ impl Embedder {
         };
         for _ in 0..WARM_UPS {
             bert.query_pace.forget();
-            bert.question(WARM_UP, &[], &CancellationToken::new())?;
+            bert.question(WARM_UP, &[], Leave::Never)?;
         }
         Ok(Some(Self { kind: Arc::new(Kind::Transformer(Box::new(bert))) }))
     }
@@ -122,21 +121,21 @@ impl Embedder {
     /// # Errors
     /// If the model cannot be run.
     pub fn embed_query(&self, question: &str) -> Result<Vec<f32>> {
-        Ok(self.embed_question(question, &[], &CancellationToken::new())?.whole)
+        Ok(self.embed_question(question, &[], Leave::Never)?.whole)
     }
 
     /// The vectors of a question and of the names in it, computed side by side on all cores.
     ///
     /// # Errors
-    /// [`Error::Cancelled`] soon after it is `cancelled`; otherwise if the model cannot be run.
+    /// [`Error::Cancelled`] if it was left; otherwise if the model cannot be run.
     pub(crate) fn embed_question(
         &self,
         question: &str,
         names: &[String],
-        cancelled: &CancellationToken,
+        leave: Leave<'_>,
     ) -> Result<QuestionVectors> {
         match &*self.kind {
-            Kind::Transformer(bert) => bert.question(question, names, cancelled),
+            Kind::Transformer(bert) => bert.question(question, names, leave),
             Kind::Hashed => Ok(QuestionVectors {
                 whole: hashed::embed(question),
                 names: names.iter().map(|it| hashed::embed(it)).collect(),
@@ -159,9 +158,9 @@ impl Embedder {
     /// If the model cannot be run.
     pub fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
         match &*self.kind {
-            Kind::Transformer(bert) => {
-                bert.passage_cores.map(texts, |text, threads| bert.text(text, threads, None))
-            }
+            Kind::Transformer(bert) => bert
+                .passage_cores
+                .map(texts, |text, threads| bert.text(text, threads, Leave::Never)),
             Kind::Hashed => Ok(texts.iter().map(|text| hashed::embed(text)).collect()),
         }
     }
@@ -178,15 +177,15 @@ impl Bert {
         &self,
         question: &str,
         names: &[String],
-        cancelled: &CancellationToken,
+        leave: Leave<'_>,
     ) -> Result<QuestionVectors> {
-        let mut texts = vec![format!("{}{question}", self.query_prefix)];
-        texts.extend_from_slice(names);
+        let mut texts = vec![(format!("{}{question}", self.query_prefix), leave)];
+        texts.extend(names.iter().map(|it| (it.clone(), leave.of_short())));
         let started = Instant::now();
         let vectors =
-            self.query_cores.map(&texts, |text, threads| self.text(text, threads, Some(cancelled)));
+            self.query_cores.map(&texts, |(text, leave), threads| self.text(text, threads, *leave));
+        self.query_pace.note(self.size(question, names), started.elapsed(), &vectors);
         let mut vectors = vectors?.into_iter();
-        self.query_pace.note(self.size(question, names), started.elapsed());
         let whole = vectors.next().expect("there is a vector a text");
         Ok(QuestionVectors { whole, names: vectors.collect() })
     }
@@ -196,14 +195,9 @@ impl Bert {
         Size::of_all(texts.map(str::len), self.query_cores.len())
     }
 
-    fn text(
-        &self,
-        text: &str,
-        threads: &Arc<ThreadPool>,
-        cancelled: Option<&CancellationToken>,
-    ) -> Result<Vec<f32>> {
+    fn text(&self, text: &str, threads: &Arc<ThreadPool>, leave: Leave<'_>) -> Result<Vec<f32>> {
         let tokens = self.transformer.first_tokens(text, self.transformer.room(2))?;
-        let states: NdTensor<f32, 3> = self.transformer.run_single(&tokens, threads, cancelled)?;
+        let states: NdTensor<f32, 3> = self.transformer.run_single(&tokens, threads, leave)?;
         Ok(unit(states.slice((0, 0)).iter().copied().collect()))
     }
 }

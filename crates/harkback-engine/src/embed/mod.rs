@@ -20,6 +20,7 @@ pub use manifest::{
     Manifest, ModelFile, ModelManifest, ModelRole, ModelSource, ModelState, Pooling, sha256_of,
 };
 pub use reranker::Reranker;
+pub(crate) use transformer::Leave;
 
 /// A model's first runs are slow: it makes some before anybody waits for it.
 const WARM_UPS: usize = 3;

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::error::Result;
+
 /// How much a model has to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Size(u64);
@@ -49,10 +51,15 @@ impl Pace {
         self.fastest.store(u64::MAX, Ordering::Relaxed);
     }
 
-    /// Notes how long it took this time. Two that note at once may lose one: it is an estimate.
-    pub(super) fn note(&self, size: Size, took: Duration) {
+    /// Notes how long it took this time until `done`; what was cancelled would have taken longer, so that it is not begun again with
+    /// as little time. Two that note at once may lose one: it is an estimate.
+    pub(super) fn note<T>(&self, size: Size, took: Duration, done: &Result<T>) {
         let took = took.as_nanos() as u64 / size.0;
         let slow = self.slow.load(Ordering::Relaxed);
+        if done.is_err() {
+            self.slow.store(slow.max(took + took / 4), Ordering::Relaxed);
+            return;
+        }
         let slow = match slow {
             0 => took,
             _ if took > slow => slow + (took - slow) / 4,
@@ -83,6 +90,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     const fn ms(n: u64) -> Duration {
         Duration::from_millis(n)
@@ -93,8 +101,8 @@ mod tests {
         let (pace, size) = (Pace::new(), Size::of(100));
         assert!(pace.admits(size, ms(1)), "nothing is known yet");
         assert!(!pace.admits(size, Duration::ZERO));
-        pace.note(size, ms(10));
-        pace.note(size, ms(90));
+        pace.note(size, ms(10), &Ok(()));
+        pace.note(size, ms(90), &Ok(()));
         assert!(pace.admits(size, ms(40)) && pace.admits(size, Duration::MAX));
         let n_refused = |time| (0..9_999).take_while(|_| !pace.admits(size, time)).count();
         let soon = n_refused(ms(20));
@@ -102,6 +110,14 @@ mod tests {
         let late = n_refused(ms(5));
         assert!((100..1_000).contains(&late), "it was never that fast: {late}");
         assert!(!pace.admits(Size::of(1_000), ms(6)), "more to read");
+    }
+
+    #[test]
+    fn what_was_cancelled_is_not_begun_again_with_as_little_time() {
+        let (pace, size) = (Pace::new(), Size::of(100));
+        pace.note(size, ms(2), &Ok(()));
+        pace.note(size, ms(4), &Err::<(), _>(Error::Cancelled));
+        assert!(!pace.admits(size, ms(4)) && pace.admits(size, ms(6)));
     }
 
     #[test]

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
-use tokio_util::sync::CancellationToken;
 
 use super::cores::{Cores, Urgency};
 use super::manifest::ModelManifest;
 use super::pace::{Pace, Size};
-use super::transformer::Transformer;
+use super::transformer::{Leave, Transformer};
 use super::{WARM_UP, WARM_UPS};
 use crate::error::{Error, Result};
 
@@ -62,17 +61,17 @@ impl Reranker {
     /// # Errors
     /// If the model cannot be run.
     pub fn score(&self, pairs: &[(String, String)]) -> Result<Vec<f32>> {
-        self.score_until(pairs, &CancellationToken::new())
+        self.score_unless_left(pairs, Leave::Never)
     }
 
     /// As [`Self::score`].
     ///
     /// # Errors
-    /// [`Error::Cancelled`] soon after it is `cancelled`; otherwise if the model cannot be run.
-    pub(crate) fn score_until(
+    /// [`Error::Cancelled`] if it was left; otherwise if the model cannot be run.
+    pub(crate) fn score_unless_left(
         &self,
         pairs: &[(String, String)],
-        cancelled: &CancellationToken,
+        leave: Leave<'_>,
     ) -> Result<Vec<f32>> {
         let CrossEncoder { transformer, cores, pace, .. } = &*self.cross_encoder;
         let room = transformer.room(3);
@@ -81,17 +80,17 @@ impl Reranker {
             let question = transformer.first_tokens(question, room / 2)?;
             let text = transformer.first_tokens(text, room - question.len())?;
             let logits: NdTensor<f32, 2> =
-                transformer.run_pair(&question, &text, threads, Some(cancelled))?;
+                transformer.run_pair(&question, &text, threads, leave)?;
             let logit = logits
                 .iter()
                 .next()
                 .ok_or_else(|| Error::Model("the reranker gave no score".to_owned()))?;
             Ok(sigmoid(*logit))
-        })?;
+        });
         if !pairs.is_empty() {
-            pace.note(self.size(pairs), started.elapsed());
+            pace.note(self.size(pairs), started.elapsed(), &scores);
         }
-        Ok(scores)
+        scores
     }
 
     /// How many pairs are read side by side.

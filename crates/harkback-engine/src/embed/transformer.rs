@@ -14,6 +14,34 @@ use crate::error::{Error, Result};
 /// Longer texts are cut before tokenising: no input of 512 tokens is worth reading beyond this, whatever it is made of.
 const MAX_BYTES: usize = 64 * 1024;
 
+/// When a run is left because nobody waits for its result any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Leave<'a> {
+    /// Never.
+    Never,
+    /// Before it begins: it takes some milliseconds.
+    Before(&'a CancellationToken),
+    /// Also between its pieces, whose result is the same, bit for bit; they take some 4 % more, because rten plans each anew.
+    Between(&'a CancellationToken),
+}
+
+impl Leave<'_> {
+    /// The same for a run that is short.
+    pub(super) fn of_short(self) -> Self {
+        match self {
+            Self::Between(cancelled) => Self::Before(cancelled),
+            other => other,
+        }
+    }
+
+    fn check(self) -> Result<()> {
+        match self {
+            Self::Before(it) | Self::Between(it) if it.is_cancelled() => Err(Error::Cancelled),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A BERT-like model with its tokenizer. Inputs are never batched: int8 quantisation is per tensor, so in a batch a
 /// text's result would depend on its neighbours.
 pub(super) struct Transformer {
@@ -77,33 +105,38 @@ impl Transformer {
         Ok(tokens)
     }
 
-    /// Runs `[CLS] tokens [SEP]`: the output is a state a token, the special ones included. It ends soon after it is
-    /// `cancelled`.
+    /// Runs `[CLS] tokens [SEP]`: the output is a state a token, the special ones included.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] if it was left; otherwise if the model cannot be run.
     pub(super) fn run_single<const N: usize>(
         &self,
         tokens: &[i32],
         threads: &Arc<ThreadPool>,
-        cancelled: Option<&CancellationToken>,
+        leave: Leave<'_>,
     ) -> Result<NdTensor<f32, N>> {
         let ids = self.framed(tokens);
         let types = vec![0; ids.len()];
-        self.run(ids, types, threads, cancelled)
+        self.run(ids, types, threads, leave)
     }
 
-    /// Runs `[CLS] first [SEP] second [SEP]`. It ends soon after it is `cancelled`.
+    /// Runs `[CLS] first [SEP] second [SEP]`.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] if it was left; otherwise if the model cannot be run.
     pub(super) fn run_pair<const N: usize>(
         &self,
         first: &[i32],
         second: &[i32],
         threads: &Arc<ThreadPool>,
-        cancelled: Option<&CancellationToken>,
+        leave: Leave<'_>,
     ) -> Result<NdTensor<f32, N>> {
         let mut ids = self.framed(first);
         let mut types = vec![0; ids.len()];
         ids.extend(second);
         ids.push(self.sep);
         types.resize(ids.len(), 1);
-        self.run(ids, types, threads, cancelled)
+        self.run(ids, types, threads, leave)
     }
 
     fn tokens(&self, text: &str) -> Result<Vec<i32>> {
@@ -122,23 +155,20 @@ impl Transformer {
         ids
     }
 
-    /// What can be cancelled is run piece by piece, with the same result; the pieces cost it 4 % more.
     fn run<const N: usize>(
         &self,
         ids: Vec<i32>,
         types: Vec<i32>,
         threads: &Arc<ThreadPool>,
-        cancelled: Option<&CancellationToken>,
+        leave: Leave<'_>,
     ) -> Result<NdTensor<f32, N>> {
         let shape = [1, ids.len()];
         let mask = vec![1; ids.len()];
         let inputs = [ids, mask, types].map(|it| NdTensor::from_data(shape, it));
-        let cuts = cancelled.map_or(&[][..], |_| &self.cuts);
+        let cuts = if let Leave::Between(_) = leave { &self.cuts[..] } else { &[] };
         let mut reached: Option<(NodeId, Value)> = None;
         for end in cuts.iter().chain([&self.output]) {
-            if cancelled.is_some_and(CancellationToken::is_cancelled) {
-                return Err(Error::Cancelled);
-            }
+            leave.check()?;
             let given = self.inputs.iter().zip(&inputs).map(|(id, it)| (*id, it.view().into()));
             let mut given: Vec<(NodeId, ValueOrView<'_>)> = given.collect();
             given.extend(reached.take().map(|(id, it)| (id, it.into())));

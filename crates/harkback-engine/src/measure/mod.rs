@@ -10,10 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::embed::{Embedder, Models};
+use crate::embed::{Embedder, Leave, Models};
 use crate::error::{Error, Result};
 use crate::index::Snapshot;
 use crate::model::{
@@ -111,7 +110,7 @@ async fn ask(
         Some(embedder) => {
             let started = Instant::now();
             let Question { text, names, .. } = question;
-            embedder.embed_question(text, names, &CancellationToken::new())?;
+            embedder.embed_question(text, names, Leave::Never)?;
             Some(started.elapsed())
         }
     };

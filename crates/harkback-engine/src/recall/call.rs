@@ -8,6 +8,7 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::Turn;
+use crate::embed::Leave;
 use crate::error::{Error, Result};
 
 /// Timers of the runtime ring up to so much too late.
@@ -74,17 +75,17 @@ impl Call {
     pub(super) fn within<T: Send + 'static>(
         &self,
         reserve: Duration,
-        work: impl FnOnce(&CancellationToken) -> Result<T> + Send + 'static,
+        work: impl FnOnce(Leave<'_>) -> Result<T> + Send + 'static,
     ) -> Result<Option<T>> {
         if !self.deadline.is_set() {
-            return work(&self.cancelled).map(Some);
+            return work(Leave::Before(&self.cancelled)).map(Some);
         }
         let cancelled = self.cancelled.child_token();
         let _too_late = cancelled.clone().drop_guard();
         let (sender, receiver) = sync_channel(1);
         let turn = self.turn.clone();
         spawn_blocking(move || {
-            let _ = sender.send(work(&cancelled));
+            let _ = sender.send(work(Leave::Between(&cancelled)));
             drop(turn);
         });
         match receiver.recv_timeout(self.deadline.left(reserve)) {
@@ -123,7 +124,8 @@ mod tests {
     async fn work_that_is_too_late_is_cancelled() {
         let call = call(Some(SECOND)).await;
         let (sender, receiver) = sync_channel(1);
-        let late = call.within(SECOND, move |cancelled| {
+        let late = call.within(SECOND, move |leave| {
+            let Leave::Between(cancelled) = leave else { panic!("there is a deadline") };
             while !cancelled.is_cancelled() {
                 sleep(Duration::from_millis(1));
             }

@@ -134,13 +134,13 @@ fn embed(asked: &Asked, query: &Query, call: &Call) -> Result<Embedding> {
         return Ok(Embedding::TooLate);
     }
     let embedding =
-        call.within(reserve, move |cancelled| embedder.embed_question(&text, &names, cancelled));
+        call.within(reserve, move |leave| embedder.embed_question(&text, &names, leave));
     Ok(embedding?.map_or(Embedding::TooLate, Embedding::Of))
 }
 
 /// What all but the embedding takes, rather too much: docs/BENCHMARKS.md.
 fn reserve(n_passages: usize) -> Duration {
-    Duration::from_micros(2_000 + n_passages as u64 / 250)
+    Duration::from_micros(3_500 + n_passages as u64 / 250)
 }
 
 /// The passages that answer best, with their texts; `None` if the store does not give these in time.

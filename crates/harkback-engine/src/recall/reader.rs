@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::call::Call;
-use crate::embed::Reranker;
+use crate::embed::{Leave, Reranker};
 use crate::error::Result;
 use crate::index::Snapshot;
 use crate::retrieve::{Evidence, Query, choose, readings};
@@ -45,7 +45,7 @@ pub(super) fn speak(
 /// Scores pairs of question and sentence in their order, as many as there is time for.
 fn read(reranker: &Reranker, pairs: &[(String, String)], call: &Call) -> Result<Vec<f32>> {
     if !call.deadline.is_set() {
-        return reranker.score_until(pairs, &call.cancelled);
+        return reranker.score_unless_left(pairs, Leave::Before(&call.cancelled));
     }
     let mut fits = Vec::new();
     for group in pairs.chunks(reranker.n_at_once()) {
@@ -54,7 +54,7 @@ fn read(reranker: &Reranker, pairs: &[(String, String)], call: &Call) -> Result<
         }
         let (reranker, group) = (reranker.clone(), group.to_vec());
         let scored =
-            call.within(RESERVE, move |cancelled| reranker.score_until(&group, cancelled))?;
+            call.within(RESERVE, move |leave| reranker.score_unless_left(&group, leave))?;
         let Some(scored) = scored else { break };
         fits.extend(scored);
     }
