@@ -45,6 +45,8 @@ pub struct ModelManifest {
     /// only this one and the inputs.
     #[serde(default)]
     pub cuts: Vec<String>,
+    /// What an answer needs of the greatest cosine and the words in common together; `None` for a reranker.
+    pub min_support: Option<f32>,
     /// Ids of the sources that hold the files, best first.
     pub sources: Vec<String>,
     /// The files.
@@ -225,7 +227,9 @@ mod tests {
             assert!(model.files.iter().all(|file| file.sha256.len() == 64 && file.bytes > 0));
             assert!(model.sources.iter().all(|id| manifest.source(id).is_some()));
         }
-        assert_eq!(manifest.model(ModelRole::Embedder).unwrap().dimension, Some(384));
+        let embedder = manifest.model(ModelRole::Embedder).unwrap();
+        assert_eq!(embedder.dimension, Some(384));
+        assert!((0.0..1.0).contains(&embedder.min_support.unwrap()));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::snapshot::{Edge, EntityId, Snapshot};
 use super::subject::subject_names;
 use super::vectors::Vectors;
 use super::vocabulary::{KeyId, Vocabulary};
-use super::words::words;
+use super::words::{without_brackets, words};
 use crate::model::{FileId, Span};
 
 /// Marks a token that joins the one before; the other bits are its surface.
@@ -228,7 +228,7 @@ impl SnapshotBuilder {
     /// Names under which a passage is the thing itself, with weights: its title 1, the title's part before a comma and
     /// the first sentence's subject ½; without a title the first sentence's subject 1, its other names less.
     fn name_subjects(&mut self, title: &str, first_sentence: &str) -> Vec<SubjectName> {
-        let bare_title = without_bracket(title);
+        let bare_title = without_brackets(title);
         let mut candidates: Vec<(String, f32)> = Vec::new();
         if !bare_title.is_empty() {
             candidates.push((bare_title.to_owned(), 1.0));
@@ -363,14 +363,6 @@ fn normalised(rows: &Rows<Edge>, weight: impl Fn(&Edge) -> f32) -> Rows<Edge> {
         );
     }
     res
-}
-
-/// A title without its trailing parenthesis, unless nothing else is left.
-fn without_bracket(title: &str) -> &str {
-    let title = title.trim();
-    let bare =
-        title.strip_suffix(')').and_then(|it| it.rsplit_once('(')).map_or(title, |it| it.0.trim());
-    if bare.is_empty() { title } else { bare }
 }
 
 #[cfg(test)]

@@ -18,4 +18,4 @@ pub(crate) use build::{IndexPassage, SnapshotBuilder};
 pub(crate) use kernels::DIM;
 pub(crate) use snapshot::{Edge, EntityId, MAX_LOOKED_AT, Mention, PassageNo, Snapshot};
 pub(crate) use vectors::{Quantised, best};
-pub(crate) use words::{Word, is_capitalised, words};
+pub(crate) use words::{Word, is_capitalised, without_brackets, words};

@@ -106,6 +106,11 @@ impl Snapshot {
         words(text).filter_map(|it| self.vocabulary.term(self.vocabulary.find(it.text))).collect()
     }
 
+    /// How many words of a text say something, known or not, with repetition.
+    pub(crate) fn n_telling_words(&self, text: &str) -> usize {
+        words(text).filter(|it| self.vocabulary.says_something(it.text)).count()
+    }
+
     /// The entities of a question in the order they were found, each once; a name that is not known as such stands for
     /// the subjects that it is a part or a variant of.
     pub(crate) fn query_entities(&self, query: &str) -> Vec<Mention> {

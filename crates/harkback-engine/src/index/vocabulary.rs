@@ -111,6 +111,11 @@ impl Vocabulary {
         self.keys.get(key as usize).is_some_and(|it| it.term.is_none())
     }
 
+    /// Whether a word, known or not, says something.
+    pub(crate) fn says_something(&self, word: &str) -> bool {
+        !self.stop_words.contains(fold(word).as_str())
+    }
+
     /// How many BM25 terms there are.
     pub(crate) fn n_terms(&self) -> usize {
         self.terms.len()

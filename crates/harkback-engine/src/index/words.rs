@@ -90,6 +90,17 @@ fn word_end(text: &str, start: usize) -> usize {
     text.len()
 }
 
+/// A title without what it has in brackets at its end, unless that is all of it: `Low Tide (film)`. Without a space before them
+/// they belong to the name: `print(x)`.
+pub(crate) fn without_brackets(title: &str) -> &str {
+    let title = title.trim();
+    let bare = title
+        .rsplit_once(" (")
+        .filter(|_| title.ends_with(')'))
+        .map_or(title, |it| it.0.trim_end());
+    if bare.is_empty() { title } else { bare }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -124,6 +135,19 @@ mod tests {
             ("Ærø", "aero"),
         ] {
             assert_eq!(fold(word), key);
+        }
+    }
+
+    #[test]
+    fn brackets_at_the_end_are_no_part_of_a_title() {
+        for (title, bare) in [
+            ("Low Tide (1999 film)", "Low Tide"),
+            ("Low Tide", "Low Tide"),
+            ("print(x)", "print(x)"),
+            (" (What) ", "(What)"),
+            ("(A) Tide (B)", "(A) Tide"),
+        ] {
+            assert_eq!(without_brackets(title), bare);
         }
     }
 

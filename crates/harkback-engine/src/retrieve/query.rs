@@ -17,6 +17,8 @@ pub(crate) struct Query {
     pub(crate) vector_without_names: Option<Quantised>,
     /// Its BM25 terms.
     pub(crate) terms: Vec<u32>,
+    /// Words of it that say something, known to the memory or not.
+    pub(crate) n_words: usize,
     /// The entities it names, each once, in the order they were found.
     pub(crate) entities: Vec<Mention>,
 }
@@ -32,7 +34,13 @@ impl Query {
             entities.retain(|it| idf(it) >= all[MAX_ENTITIES - 1]);
             entities.truncate(MAX_ENTITIES);
         }
-        Self { vector: None, vector_without_names: None, terms: snapshot.terms(text), entities }
+        Self {
+            vector: None,
+            vector_without_names: None,
+            terms: snapshot.terms(text),
+            n_words: snapshot.n_telling_words(text),
+            entities,
+        }
     }
 
     /// From now on meaning counts too.

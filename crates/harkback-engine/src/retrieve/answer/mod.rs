@@ -25,9 +25,9 @@ use self::mentioned::Mentioned;
 use self::wanted::Wanted;
 use super::fact::{self_contained, speakable};
 use super::query::Query;
-use super::relation::{is_function_word, without_brackets};
-use super::support::{Evidence, Support, named, supports};
-use crate::index::{Snapshot, words};
+use super::relation::is_function_word;
+use super::support::{Evidence, Ground, Support, named, plain, supports};
+use crate::index::{Snapshot, without_brackets, words};
 use crate::store::PassageText;
 
 /// What a link to a passage counts, its standing in the ranking 2, a sentence's own merits 2 and the cross-encoder's logit 1.
@@ -44,16 +44,15 @@ const MAX_READ: usize = 8;
 /// Words of an answer: what is comfortably said in one breath.
 const MAX_WORDS: usize = 45;
 const MIN_WORDS_OF_A_SIDE: usize = 12;
-/// Nothing supports an answer below this sum of the greatest cosine and a fifth of the terms' coverage; the cosine is
-/// bge-small's. Measured in docs/BENCHMARKS.md.
-const MIN_SUPPORT: f32 = 0.75;
-/// The same where a passage is about a thing that the question names.
-const MIN_SUPPORT_OF_NAMED: f32 = 0.68;
-const COVERAGE_SHARE: f32 = 0.2;
-/// The same in lexical mode, by coverage alone.
-const MIN_COVERAGE: f32 = 0.35;
 /// A second sentence that names nothing new of the question must fit it this well to be said too.
 const MIN_FIT_ALONE: f32 = 0.5;
+/// The same of a sentence of the same passage.
+const MIN_FIT_BESIDE: f32 = 0.1;
+/// Where the first sentence fits worse than this, the one before or behind it may be what was meant.
+const PLAIN_FIT: f32 = 0.9;
+/// What a logit of the cross-encoder counts beside a cosine where it is decided whether anything is said, and the greatest one that counts.
+const FIT_SHARE: f32 = 0.005;
+const MAX_LOGIT: f32 = 8.0;
 /// Words of the key in a `key: value` line.
 const MAX_WORDS_OF_KEY: usize = 4;
 /// Best sentences after the first among which a second one is looked for.
@@ -79,9 +78,10 @@ pub(crate) struct Reading<'a> {
 /// What is to be read for an answer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Readings<'a> {
-    /// The sentences, those first that are likely to be said; none if nothing supports an answer.
+    /// The sentences, those first that are likely to be said.
     pub(crate) sentences: Vec<Reading<'a>>,
     comparison: Option<Comparison>,
+    ground: Ground,
 }
 
 impl Readings<'_> {
@@ -100,15 +100,13 @@ pub(crate) fn readings<'a>(
     evidence: &'a [Evidence],
 ) -> Readings<'a> {
     let supports = supports(snapshot, query, evidence);
-    if !is_supported(snapshot, query, evidence, &supports) {
-        return Readings::default();
-    }
+    let ground = Ground::of(snapshot, query, evidence, &supports);
     let mentioned = Mentioned::read(snapshot, query, evidence);
     let views = views(question, query, &mentioned);
     if let Some((comparison, sentences)) =
         comparison(snapshot, question, &views, evidence, &mentioned, &supports)
     {
-        return Readings { sentences: best_first(sentences), comparison: Some(comparison) };
+        return Readings { sentences: best_first(sentences), comparison: Some(comparison), ground };
     }
     let focus = Focus::of(question, &views);
     let mut sentences =
@@ -118,7 +116,7 @@ pub(crate) fn readings<'a>(
     }
     let mut sentences = best_first(sentences);
     sentences.truncate(MAX_READ);
-    Readings { sentences, comparison: None }
+    Readings { sentences, comparison: None, ground }
 }
 
 fn best_first(mut sentences: Vec<Reading<'_>>) -> Vec<Reading<'_>> {
@@ -129,28 +127,38 @@ fn best_first(mut sentences: Vec<Reading<'_>>) -> Vec<Reading<'_>> {
 /// Puts the answer together from the sentences and how well each fits its question, 0..=1. There may be fewer fits than sentences: the
 /// rest was not read and counts for no better than the worst that was, and where none was read what is known beforehand decides.
 pub(crate) fn choose(snapshot: &Snapshot, readings: &Readings<'_>, fits: &[f32]) -> String {
+    let n_read = fits.len();
     let unread = fits.iter().copied().fold(0.5, f32::min);
     let fits = fits.iter().copied().chain(repeat(unread));
     let value = |(reading, fit)| Valued { reading, fit };
     let mut valued: Vec<Valued<'_, '_>> = readings.sentences.iter().zip(fits).map(value).collect();
     valued.sort_by(|a, b| b.value().total_cmp(&a.value()));
     let Some(first) = valued.first() else { return UNKNOWN.to_owned() };
+    let read = if n_read == 0 { 0.0 } else { first.logit().clamp(-MAX_LOGIT, MAX_LOGIT) };
+    // Of two things compared each has its own sentence, and both have passages.
+    let words = if readings.comparison.is_some() { 1.0 } else { first.support().words };
+    if !readings.ground.bears(words, FIT_SHARE * read) {
+        return UNKNOWN.to_owned();
+    }
     if let Some(both) = readings.comparison.as_ref().and_then(|it| sides(snapshot, it, &valued)) {
         return both;
     }
     let said = shortened(&spoken(snapshot, first.support()), MAX_WORDS);
     let room = MAX_WORDS.saturating_sub(said.split_whitespace().count());
-    // Another passage at the end of a chain answers another question.
     let is_worth_it = |it: &&Valued<'_, '_>| {
-        let is_same_question = it.reading.question == first.reading.question;
-        it.support().place == first.support().place || (is_same_question && it.fit >= MIN_FIT_ALONE)
+        if it.support().place != first.support().place {
+            // Another passage at the end of a chain answers another question.
+            return it.reading.question == first.reading.question && it.fit >= MIN_FIT_ALONE;
+        }
+        let goes_on = it.support().number.abs_diff(first.support().number) == 1;
+        it.fit >= MIN_FIT_BESIDE || (goes_on && first.fit < PLAIN_FIT)
     };
     let second = valued[1..]
         .iter()
         .take(SECONDS)
         .filter(is_worth_it)
         .map(|it| spoken(snapshot, it.support()))
-        .find(|it| *it != said && it.split_whitespace().count() <= room);
+        .find(|it| plain(it) != plain(&said) && it.split_whitespace().count() <= room);
     match second {
         Some(second) => format!("{said} {second}"),
         None => said,
@@ -179,10 +187,6 @@ fn sides(
     Some(if is_second { format!("{other} {one}") } else { format!("{one} {other}") })
 }
 
-fn plain(text: &str) -> String {
-    words(text).map(|it| it.text.to_lowercase()).collect::<Vec<_>>().join(" ")
-}
-
 /// A sentence and how well it fits its question.
 struct Valued<'r, 'a> {
     reading: &'r Reading<'a>,
@@ -195,26 +199,13 @@ impl<'a> Valued<'_, 'a> {
     }
 
     fn value(&self) -> f32 {
-        let fit = self.fit.clamp(1e-5, 1.0 - 1e-5);
-        self.reading.prior + (fit / (1.0 - fit)).ln()
+        self.reading.prior + self.logit()
     }
-}
 
-fn is_supported(
-    snapshot: &Snapshot,
-    query: &Query,
-    evidence: &[Evidence],
-    supports: &[Support<'_>],
-) -> bool {
-    let coverage = supports.iter().map(|it| it.coverage).fold(0.0, f32::max);
-    if query.vector.is_none() {
-        return coverage >= MIN_COVERAGE;
+    fn logit(&self) -> f32 {
+        let fit = self.fit.clamp(1e-5, 1.0 - 1e-5);
+        (fit / (1.0 - fit)).ln()
     }
-    let cosine =
-        evidence.iter().map(|it| query.cosine(snapshot, it.ranked.passage)).fold(0.0, f32::max);
-    let is_named = evidence.iter().any(|it| it.ranked.is_own());
-    let needed = if is_named { MIN_SUPPORT_OF_NAMED } else { MIN_SUPPORT };
-    cosine + COVERAGE_SHARE * coverage >= needed
 }
 
 /// Sentences of the passages that the question's relation may lead to, each with the question it answers.
@@ -354,7 +345,7 @@ impl<'a> Reading<'a> {
 }
 
 /// The sentence as it stands alone when it is heard. A title in front of it is for reading, not for hearing.
-fn spoken(snapshot: &Snapshot, support: &Support<'_>) -> String {
+pub(super) fn spoken(snapshot: &Snapshot, support: &Support<'_>) -> String {
     if let Some(record) = record(support.passage) {
         return speakable(&record);
     }

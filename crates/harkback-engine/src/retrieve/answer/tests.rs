@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::Span;
-use crate::retrieve::rank;
 use crate::retrieve::tests::memory;
+use crate::retrieve::{RankedNo, facts, rank};
 
 /// The spoken answer; each text is cut into sentences at its full stops.
 fn said(passages: &[(&str, &str)], question: &str) -> String {
@@ -22,15 +22,24 @@ fn said_after_reading(
 ) -> String {
     let snapshot = memory(passages.iter().copied());
     let query = Query::new(&snapshot, question);
-    let evidence: Vec<Evidence> = rank(&snapshot, &query)
-        .into_iter()
-        .map(|ranked| {
-            let (title, text) = passages[ranked.passage as usize];
-            Evidence { ranked, text: passage(title, text) }
-        })
-        .collect();
+    let evidence = evidence(&snapshot, &query, passages);
     let readings = readings(&snapshot, question, &query, &evidence);
     choose(&snapshot, &readings, &read(&readings))
+}
+
+fn evidence(snapshot: &Snapshot, query: &Query, passages: &[(&str, &str)]) -> Vec<Evidence> {
+    let evidence = |ranked: RankedNo| {
+        let (title, text) = passages[ranked.passage as usize];
+        Evidence { ranked, text: passage(title, text) }
+    };
+    rank(snapshot, query).into_iter().map(evidence).collect()
+}
+
+fn facts_of(passages: &[(&str, &str)], question: &str) -> Vec<String> {
+    let snapshot = memory(passages.iter().copied());
+    let query = Query::new(&snapshot, question);
+    let facts = facts(&snapshot, &query, &evidence(&snapshot, &query, passages));
+    facts.into_iter().map(|it| it.text).collect()
 }
 
 fn passage(title: &str, text: &str) -> PassageText {
@@ -141,6 +150,31 @@ fn two_people_are_compared_although_a_sentence_names_them_in_one_breath() {
     ];
     let both = said(&people, "Were Mia Holm and Jon Berg born in the same place?");
     assert!(both.contains("Lund") && both.contains("Oslo"), "{both}");
+}
+
+#[test]
+fn a_second_sentence_is_said_only_where_it_fits_too() {
+    let rules = [(
+        "Rules",
+        "Fireworks are forbidden by the town. The lake room seats 80 guests. Dogs sleep in the barn.",
+    )];
+    let fits = |readings: &Readings<'_>, others: f32| -> Vec<f32> {
+        let fit = |it: &Reading<'_>| if it.text.contains("Fireworks") { 0.99 } else { others };
+        readings.sentences.iter().map(fit).collect()
+    };
+    let question = "Are fireworks forbidden?";
+    let plain = said_after_reading(&rules, question, |it| fits(it, 0.001));
+    assert_eq!(plain, "Fireworks are forbidden by the town.");
+    let both = said_after_reading(&rules, question, |it| fits(it, 0.3));
+    assert_ne!(both, plain, "what fits too is said");
+}
+
+#[test]
+fn facts_are_given_once_and_only_where_something_bears_on_the_question() {
+    let roses = [("", "Mia Holm tends the rose garden."); 4];
+    assert_eq!(facts_of(&roses, "Who tends the rose garden?"), ["Mia Holm tends the rose garden."]);
+    assert_eq!(facts_of(&roses, "What is the boiling point of mercury?"), [""; 0]);
+    assert_eq!(facts_of(TOWN, "What is the boiling point of mercury?"), [""; 0]);
 }
 
 #[test]

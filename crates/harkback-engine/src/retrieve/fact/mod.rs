@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::relation::{Named, is_verb_like, without_brackets};
+use super::relation::{Named, is_determiner, is_function_word, is_verb_like};
 use crate::calendar::MONTHS;
+use crate::index::without_brackets;
 
 /// Words a sentence may open with only because of the sentence before it.
 const CONJUNCTIONS: [&str; 14] = [
@@ -157,7 +158,7 @@ pub(crate) fn self_contained(
     let name = without_brackets(subject);
     let has_subject = contains_name(body, name)
         || mentions.iter().any(|it| contains_name(name, &it.name) && it.name.len() > 3);
-    if name.is_empty() || has_subject {
+    if name.is_empty() || has_subject || asks(name) || is_file_name(name) {
         return capitalised(body);
     }
     let start = opening_at(body);
@@ -185,6 +186,24 @@ pub(crate) fn speakable(sentence: &str) -> String {
     let text = patterns.space.replace_all(text.trim(), " ");
     let text = patterns.space_before_mark.replace_all(&text, "$1");
     finished(text.trim())
+}
+
+/// Whether a title is a question and so names nothing: "How do I get there?", "Why the shop moved".
+fn asks(title: &str) -> bool {
+    let first = title.split(' ').next().unwrap_or_default().to_lowercase();
+    title.ends_with('?')
+        || (title.contains(' ')
+            && ["how", "why", "what", "when", "where", "which"].contains(&first.as_str()))
+}
+
+/// Whether a title is the name of a file, which nobody says: "price-list_2.pdf".
+fn is_file_name(title: &str) -> bool {
+    title.rsplit_once('.').is_some_and(|(stem, extension)| {
+        let is_extension = (2..=5).contains(&extension.len())
+            && extension.chars().all(|it| it.is_ascii_alphanumeric())
+            && extension.starts_with(|it: char| it.is_ascii_lowercase());
+        is_extension && !stem.is_empty() && !stem.ends_with(char::is_whitespace)
+    })
 }
 
 /// The sentence without "However, " and the like.
@@ -297,7 +316,14 @@ fn continues(previous: Option<&str>, name: &str, reference: Reference) -> bool {
         return !(reference == Reference::Person && (is_thing_name || describes_thing(body)));
     }
     let before = Reference::of(body);
-    let names_nobody = || !body.split(' ').skip(1).any(|it| it.starts_with(char::is_uppercase));
+    let opens_plainly = {
+        let word = body.split(' ').next().unwrap_or_default().to_lowercase();
+        is_function_word(&word) || is_determiner(&word)
+    };
+    let is_nobody = |it: &str| !it.starts_with(char::is_uppercase);
+    let names_nobody = || {
+        (reference != Reference::Person || opens_plainly) && body.split(' ').skip(1).all(is_nobody)
+    };
     before != Reference::Other && before == reference
         || (before == Reference::Other
             && names_nobody()

@@ -205,3 +205,36 @@ fn markup_is_dropped() {
     check_speech("\"Really?\"", expect![[r#""Really?""#]]);
     check_speech("", expect![]);
 }
+
+#[test]
+fn somebody_named_first_in_the_sentence_before_may_be_meant() {
+    check(
+        "He will repeat it on 6 November.",
+        "Risks",
+        &[],
+        Some("Tom warned that the load test failed."),
+        expect!["Risks: He will repeat it on 6 November."],
+    );
+}
+
+#[test]
+fn a_title_that_asks_names_nothing() {
+    check(
+        "It was turned into a clinic in 2017.",
+        "Why some clinics moved to the store",
+        &[],
+        None,
+        expect!["It was turned into a clinic in 2017."],
+    );
+}
+
+#[test]
+fn a_file_name_is_not_said() {
+    check(
+        "She was built in 2014.",
+        "fleet_sheet.pdf",
+        &[],
+        None,
+        expect!["She was built in 2014."],
+    );
+}

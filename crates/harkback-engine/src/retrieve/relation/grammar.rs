@@ -29,11 +29,11 @@ pub(super) fn is_copula(word: &str) -> bool {
 }
 
 /// A pronoun that stands for the subject of the sentence before.
-pub(super) fn is_pronoun(word: &str) -> bool {
+pub(in crate::retrieve) fn is_pronoun(word: &str) -> bool {
     ["he", "she", "it", "they"].contains(&word)
 }
 
-pub(super) fn is_possessive_pronoun(word: &str) -> bool {
+pub(in crate::retrieve) fn is_possessive_pronoun(word: &str) -> bool {
     ["his", "her", "its", "their"].contains(&word)
 }
 

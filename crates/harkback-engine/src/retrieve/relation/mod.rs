@@ -14,9 +14,10 @@ mod types;
 
 use rustc_hash::FxHashSet;
 
-pub(super) use self::grammar::{is_determiner, is_function_word, is_verb_like};
+pub(super) use self::grammar::{
+    is_determiner, is_function_word, is_possessive_pronoun, is_pronoun, is_verb_like,
+};
 use self::reading::Reading;
-pub(super) use self::types::without_brackets;
 use self::types::{Types, fold};
 use crate::ontology::OntologyFile;
 

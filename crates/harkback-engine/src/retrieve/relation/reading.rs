@@ -8,7 +8,8 @@ use super::grammar::{
 };
 use super::scope::{Scope, described_name, is_doubted};
 use super::token::{Kind, Token, Tokens};
-use super::types::{Types, fold, without_brackets};
+use super::types::{Types, fold};
+use crate::index::without_brackets;
 use crate::ontology::{Cue, CueKind, CueOrder, Pattern, Predicate, ValueKind};
 
 /// Brackets that hold these words are no lifespan.

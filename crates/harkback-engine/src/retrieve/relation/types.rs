@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::index::without_brackets;
 use crate::ontology::{OntologyFile, TypeNo};
 
 /// Types of names, learnt from describing sentences; otherwise told from the name itself.
@@ -51,14 +52,6 @@ impl<'a> Types<'a> {
 pub(super) fn fold(name: &str) -> String {
     let lower = without_brackets(name).to_lowercase();
     lower.strip_prefix("the ").map_or_else(|| lower.clone(), str::to_owned)
-}
-
-/// A title without what it has in brackets at its end, unless that is all of it.
-pub(in crate::retrieve) fn without_brackets(name: &str) -> &str {
-    let name = name.trim();
-    let bare =
-        name.rsplit_once(" (").filter(|_| name.ends_with(')')).map_or(name, |it| it.0.trim_end());
-    if bare.is_empty() { name } else { bare }
 }
 
 /// "film" in "The Long Winter (2004 film)".
