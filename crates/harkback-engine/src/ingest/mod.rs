@@ -3,6 +3,7 @@
 mod chunk;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod heading;
 mod parse;
 mod parsing;
 mod reuse;
@@ -10,6 +11,8 @@ mod segment;
 mod sentence;
 #[cfg(test)]
 mod speed;
+mod spoken;
+mod stamp;
 mod tally;
 mod title;
 mod transcript;
@@ -35,6 +38,7 @@ pub use parsing::{ParserProcess, Parsing};
 use reuse::{Vectors, embedded_text};
 
 pub(crate) use reuse::text_hash;
+pub(crate) use spoken::spoken_of_chunk;
 pub use tally::Intake;
 pub(crate) use tally::Tally;
 pub use transcript::{Recording, Transcriber, Transcript, Utterance};
@@ -44,7 +48,7 @@ const BATCH: usize = 64;
 /// Batches that may wait for the store.
 const BATCHES_WAITING: usize = 2;
 /// Changes when the same bytes would give other passages, so that versions are made anew.
-const PIPELINE: u8 = 1;
+const PIPELINE: u8 = 2;
 
 /// What ingestion works with.
 #[derive(Clone, Copy)]

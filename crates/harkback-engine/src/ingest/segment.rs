@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::parse::shorten;
+use super::heading::headings;
 pub(crate) use super::sentence::sentences;
-use super::title::{Heading, Outline};
+use super::spoken::spoken;
+use super::title::Outline;
 use crate::model::{Document, Passage, Span};
 
 /// Counts the tokens that a text takes in the embedder.
@@ -14,8 +15,6 @@ pub(crate) type CountTokens<'a> = dyn Fn(&str) -> usize + 'a;
 const MAX_TOKENS: usize = 500;
 /// Titles longer than this are cut by the embedder's caller or by nobody; they do not shrink a passage further.
 const MAX_TITLE_TOKENS: usize = 120;
-/// Headings are repeated as the titles of their passages.
-const MAX_HEADING_CHARS: usize = 120;
 /// Paragraphs below this do not stand alone beside a neighbour.
 const SHORT_TOKENS: usize = 48;
 /// Merged paragraphs stay below this.
@@ -33,7 +32,7 @@ pub(crate) fn passages(document: &Document, count_tokens: &CountTokens<'_>) -> V
         cutter.push_section(&document.title, &[trimmed(&document.text, 0..document.text.len())]);
         return cutter.passages;
     }
-    let headings = headings(&document.text);
+    let headings = headings(&document.text, &document.title);
     let outline = Outline::new(&document.title, headings.iter().map(|it| it.0.clone()).collect());
     let mut at = 0;
     let mut section: Vec<Range<usize>> = Vec::new();
@@ -47,7 +46,8 @@ pub(crate) fn passages(document: &Document, count_tokens: &CountTokens<'_>) -> V
         cutter.push_section(&title, &std::mem::take(&mut section));
         title = outline.title_under(i);
         if !has_body && !has_children {
-            let name = trimmed(&document.text, line.start + heading.level..line.end);
+            let bare = document.text[line.clone()].trim_start_matches('#');
+            let name = trimmed(&document.text, line.end - bare.len()..line.end);
             cutter.push_section(&outline.title_above(i), &[name]);
         }
     }
@@ -153,7 +153,7 @@ impl Cutter<'_> {
 
     fn push_passage(&mut self, title: &str, text: &str) {
         let text = text.trim();
-        let sentences = sentences(text);
+        let sentences = spoken(text);
         if !sentences.is_empty() {
             self.passages.push(Passage {
                 record_id: self.document.record_id.clone(),
@@ -181,24 +181,6 @@ fn cut_near_middle(text: &str) -> usize {
     before
         .or_else(|| text[middle..].find(char::is_whitespace).map(|it| middle + it))
         .unwrap_or(middle)
-}
-
-/// Headings with the byte ranges of their lines.
-fn headings(text: &str) -> Vec<(Heading, Range<usize>)> {
-    let mut headings = Vec::new();
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let level = line.bytes().take_while(|it| *it == b'#').count();
-        let name = line[level..].trim();
-        if (1..=6).contains(&level) && line[level..].starts_with(' ') && !name.is_empty() {
-            headings.push((
-                Heading { level, name: shorten(name, MAX_HEADING_CHARS) },
-                at..at + line.len(),
-            ));
-        }
-        at += line.len();
-    }
-    headings
 }
 
 /// Stretches without a blank line, trimmed.
@@ -230,7 +212,7 @@ mod tests {
     use expect_test::{Expect, expect};
     use proptest::prelude::*;
 
-    use super::{MAX_BYTES, MAX_TOKENS, passages};
+    use super::{MAX_BYTES, MAX_TOKENS, headings, passages};
     use crate::model::{Document, Passage};
 
     fn words(text: &str) -> usize {
@@ -367,8 +349,8 @@ mod tests {
                 n_solid += passage.text.chars().filter(|it| !it.is_whitespace()).count();
             }
             // Headings with text under them are in the titles only.
-            let n_heading: usize =
-                text.lines().filter(|it| it.starts_with('#')).map(|it| it.chars().filter(|it| !it.is_whitespace()).count()).sum();
+            let headings = headings(&text, "Doc");
+            let n_heading: usize = headings.iter().map(|it| text[it.1.clone()].chars().filter(|it| !it.is_whitespace()).count()).sum();
             let n_all = text.chars().filter(|it| !it.is_whitespace()).count();
             prop_assert!(n_solid <= n_all);
             let n_untitled = if is_record { n_all } else { n_all - n_heading };

@@ -7,6 +7,8 @@ pub(super) struct Heading {
     pub(super) level: usize,
     /// Its text.
     pub(super) name: String,
+    /// Whether it was told from its place alone. Such a one names a part of its document, never a subject of its own.
+    pub(super) is_plain: bool,
 }
 
 /// Between the subject and a heading that means nothing without it. What comes before it names the subject entity.
@@ -37,7 +39,9 @@ impl<'a> Outline<'a> {
         }
         let names_subject = headings
             .iter()
-            .map(|it| n_uses[&it.name.to_lowercase()] == 1 && names_subject(&it.name))
+            .map(|it| {
+                !it.is_plain && n_uses[&it.name.to_lowercase()] == 1 && names_subject(&it.name)
+            })
             .collect();
         let parents = parents(&headings);
         Self { document_title, headings, names_subject, parents }

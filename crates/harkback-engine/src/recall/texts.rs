@@ -4,9 +4,10 @@ use rustc_hash::FxHashSet;
 
 use crate::error::Result;
 use crate::index::{Mention, Snapshot};
+use crate::ingest::spoken_of_chunk;
 use crate::model::MemoryId;
 use crate::retrieve::{Evidence, RankedNo};
-use crate::store::{PassageKey, Store};
+use crate::store::{PassageKey, PassageText, Store};
 
 /// What is wanted of a ranking.
 #[derive(Clone, Copy)]
@@ -56,10 +57,20 @@ pub(super) async fn texts(
     };
     let keys: Vec<PassageKey> = ranked.iter().map(key).collect();
     let texts = store.passage_texts(memory, &keys).await?;
-    Ok(texts
-        .into_iter()
-        .map(|text| Evidence { ranked: ranked[text.asked].clone(), text })
-        .collect())
+    let evidence = |text: PassageText| Evidence {
+        ranked: ranked[text.asked].clone(),
+        text: in_sentences(text),
+    };
+    Ok(texts.into_iter().map(evidence).collect())
+}
+
+/// A chunk of a vector memory, which is embedded and stored as one, falls into the sentences in it.
+fn in_sentences(mut text: PassageText) -> PassageText {
+    let is_whole = matches!(text.sentences.as_slice(), [it] if it.end as usize == text.text.len());
+    if is_whole {
+        text.sentences = spoken_of_chunk(&text.text, &text.title);
+    }
+    text
 }
 
 /// The passages from which bridges among `seen` start and that are not among them.

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::row::{self, Field};
 use super::stream::Pieces;
 use super::{Emit, ParseError, ParseInput, collapse, encoding, shorten, text, title_of_name};
 use crate::model::Document;
@@ -23,8 +24,9 @@ pub(super) const TITLE_KEYS: &[&str] = &[
     "heading",
 ];
 
-/// An array of objects is a document each; anything else is one document, in which each object inside a list is a
-/// paragraph. Members read `path to key: value`, a line each, in the order of the file.
+/// An array of objects is a document each; anything else is one document, in which each object inside a list is a line that
+/// begins with its name (`plan Basic: price 9.99, data 5 GB`). Other members read `path to key: value`, a line each, in the
+/// order of the file.
 ///
 /// Arrays are read element by element, so a large file needs memory for one record only. serde_json's own limit of 128
 /// levels guards the stack.
@@ -306,9 +308,12 @@ fn push_node(text: &mut String, path: &str, node: &Node) {
             push_line(text, path, &values.join(", "));
         }
         Node::List(items) => {
+            start_paragraph(text);
             for item in items {
-                start_paragraph(text);
-                push_node(text, path, item);
+                match item {
+                    Node::Object(members) => push_record(text, path, members),
+                    _ => push_node(text, path, item),
+                }
             }
             start_paragraph(text);
         }
@@ -320,6 +325,90 @@ fn push_node(text: &mut String, path: &str, node: &Node) {
             }
         }
     }
+}
+
+/// Writes a record inside a list: its own values in a line under its name, the lists in it after that.
+fn push_record(text: &mut String, path: &str, members: &[(String, Node)]) {
+    let of = |key: &&str| members.iter().position(|it| it.0 == **key && names_record(&it.1));
+    let first = || members.first().filter(|it| names_record(&it.1)).map(|_| 0);
+    let named = TITLE_KEYS.iter().find_map(of).or_else(first);
+    let kind = singular(path);
+    let name = named.and_then(|it| members[it].1.as_str()).map(collapse).unwrap_or_default();
+    let last_of_kind = kind.rsplit(' ').next().unwrap_or_default();
+    let has_kind = name.split(' ').any(|it| it.eq_ignore_ascii_case(last_of_kind));
+    let label = match (name.as_str(), kind.as_str()) {
+        ("", kind) => kind.to_owned(),
+        (name, kind) if kind.is_empty() || has_kind => name.to_owned(),
+        (name, kind) => format!("{kind} {name}"),
+    };
+    let (mut fields, mut lists) = (Vec::new(), Vec::new());
+    for (_, member) in members.iter().enumerate().filter(|it| Some(it.0) != named) {
+        take_fields(&mut fields, &mut lists, "", member);
+    }
+    if !fields.is_empty() || !name.is_empty() {
+        for line in row::lines(&label, &fields) {
+            push_line(text, "", &line);
+        }
+    }
+    for (key, list) in lists {
+        let path = if label.is_empty() { key } else { format!("{label} {key}") };
+        push_node(text, &shorten(&path, MAX_PATH_CHARS), list);
+    }
+}
+
+/// The values of a record's member and of the objects in it; its lists of objects apart.
+fn take_fields<'n>(
+    fields: &mut Vec<Field>,
+    lists: &mut Vec<(String, &'n Node)>,
+    path: &str,
+    (key, node): &'n (String, Node),
+) {
+    let key = collapse(&key.replace('_', " "));
+    let name = match path {
+        "" => key,
+        // "maker Hale & Sons" says what "maker name Hale & Sons" does.
+        path if TITLE_KEYS.contains(&key.as_str()) => path.to_owned(),
+        path => shorten(&format!("{path} {key}"), MAX_PATH_CHARS),
+    };
+    let value = match node {
+        Node::Null => return,
+        Node::Scalar(value) | Node::Text(value) => collapse(value),
+        Node::List(items) if items.iter().all(Node::is_leaf) => {
+            let values: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
+            collapse(&values.join(", "))
+        }
+        Node::List(_) => return lists.push((name, node)),
+        Node::Object(members) => {
+            for member in members {
+                take_fields(fields, lists, &name, member);
+            }
+            return;
+        }
+    };
+    if !value.is_empty() {
+        fields.push(Field { name, value });
+    }
+}
+
+/// Whether a value is short enough to begin each line of its record.
+fn names_record(node: &Node) -> bool {
+    const MAX_CHARS: usize = 80;
+    matches!(node, Node::Text(it) if is_title(it) && it.chars().take(MAX_CHARS + 1).count() <= MAX_CHARS)
+}
+
+/// One of the things that the key of a list names, in English.
+fn singular(path: &str) -> String {
+    let stem = match path {
+        it if it.ends_with("ss") || it.ends_with("us") || it.ends_with("news") => None,
+        it if it.ends_with("ies") && it.len() > 4 => {
+            return format!("{}y", &it[..it.len() - 3]);
+        }
+        it if ["sses", "xes", "ches", "shes"].iter().any(|end| it.ends_with(end)) => {
+            it.strip_suffix("es")
+        }
+        it => it.strip_suffix('s'),
+    };
+    stem.unwrap_or(path).to_owned()
 }
 
 /// Ends the lines above, so that what follows is a paragraph of its own.

@@ -24,6 +24,7 @@ mod package;
 mod pdf;
 mod pptx;
 mod prose;
+mod row;
 mod rows;
 mod rtf;
 mod sheet;

@@ -1,8 +1,9 @@
 //! How do headings, paragraphs, lists, tables and code become one text that reads well aloud?
 //!
 //! Markdown, HTML and the office formats all write into [`Prose`]: blocks are separated by blank lines, headings are `#` lines, a list is one
-//! block with a line an item, a table one block with a line a row (`header: cell; header: cell`), code is indented.
+//! block with a line an item, a table one block with a line a row (`first cell: header cell, header cell`), code is indented.
 
+use super::row::{self, Field};
 use super::{collapse, shorten};
 
 /// A canonical text in the making. Inline text goes into the open line; closing a block writes it out.
@@ -196,8 +197,7 @@ impl Prose {
             table.header = row.into_iter().map(|it| shorten(&it.text, MAX_HEADER_CHARS)).collect();
             return;
         }
-        let line = row_line(&table.header, &row);
-        if !line.is_empty() {
+        for line in row_lines(&table.header, &row) {
             self.write_block(&line, Block::Row);
         }
     }
@@ -303,24 +303,23 @@ fn names_columns(row: &[Cell]) -> bool {
     row.len() > 2 && row.iter().all(is_name)
 }
 
-/// `header: cell; header: cell`; a row headed by its first cell reads `first: cell; cell`.
-fn row_line(header: &[String], row: &[Cell]) -> String {
+/// A row under a header begins with its first cell; of two cells without one, the first heads the second. Where a row has fewer
+/// cells than the header, one from above reaches into it, and nobody knows which.
+fn row_lines(header: &[String], row: &[Cell]) -> Vec<String> {
+    let is_headed = !header.is_empty() && (row.len() == header.len() || row.len() == 1);
     let has_own_head = header.is_empty()
-        && row.len() > 1
-        && (row[0].kind == CellKind::Header || row[0].kind == CellKind::Untold && row.len() == 2)
+        && (row[0].kind == CellKind::Header && row.len() > 1 || row.len() == 2)
         && !row[0].text.is_empty();
-    let (lead, cells) = if has_own_head { row.split_at(1) } else { row.split_at(0) };
-    let fits_header = cells.len() <= header.len();
-    let mut parts: Vec<String> = Vec::with_capacity(cells.len());
-    for (i, cell) in cells.iter().enumerate().filter(|(_, it)| !it.text.is_empty()) {
-        match header.get(i).filter(|it| fits_header && !it.is_empty()) {
-            Some(head) => parts.push(format!("{head}: {}", cell.text)),
-            None => parts.push(cell.text.clone()),
-        }
-    }
-    match lead.first() {
-        Some(head) if parts.is_empty() => head.text.clone(),
-        Some(head) => format!("{}: {}", head.text, parts.join("; ")),
-        None => parts.join("; "),
-    }
+    let first = row[0].text.as_str();
+    let (label, rest) = match (is_headed, has_own_head) {
+        (true, _) if !first.is_empty() => (row::label(&header[0], first), 1),
+        (_, true) => (first.to_owned(), 1),
+        _ => (String::new(), 0),
+    };
+    let field = |(i, cell): (usize, &Cell)| Field {
+        name: if is_headed { header[i].clone() } else { String::new() },
+        value: cell.text.clone(),
+    };
+    let cells = row.iter().enumerate().skip(rest).filter(|(_, it)| !it.text.is_empty());
+    row::lines(&label, &cells.map(field).collect::<Vec<_>>())
 }

@@ -80,56 +80,56 @@ fn reads_markdown() {
         name,
         bytes,
         expect![[r#"
-        === Bellbrook Clinic handbook
-        # Bellbrook Clinic handbook
+            === Bellbrook Clinic handbook
+            # Bellbrook Clinic handbook
 
-        Bellbrook Clinic has two sites. See the map for both.
+            Bellbrook Clinic has two sites. See the map for both.
 
-        ## Dr. Yusuf Karimi
+            ## Dr. Yusuf Karimi
 
-        Dr. Karimi leads the diabetes service. He sees patients at the Mill Lane site on Mondays.
+            Dr. Karimi leads the diabetes service. He sees patients at the Mill Lane site on Mondays.
 
-        ### Opening hours
+            ### Opening hours
 
-        Day: Monday; From: 8 am; To: 12 pm
-        Day: Friday; From: 1 pm; To: 5 pm
+            Monday: from 8 am, to 12 pm
+            Friday: from 1 pm, to 5 pm
 
-        ## Contact
+            ## Contact
 
-        - Reception: 555-0140
-        - Out of hours:
-          1. call the night line
-          2. or write to us
+            - Reception: 555-0140
+            - Out of hours:
+              1. call the night line
+              2. or write to us
 
-        ## How do I cancel a visit?
+            ## How do I cancel a visit?
 
-        Call us a day before.
-        There is no charge.
+            Call us a day before.
+            There is no charge.
 
-            # not a heading
-            book --cancel 17
-            book --list
+                # not a heading
+                book --cancel 17
+                book --list
 
-        Raw HTML stays readable.
+            Raw HTML stays readable.
 
-        ## 2.1 Mill Lane site
+            ## 2.1 Mill Lane site
 
-        The entrance
+            The entrance
 
-        Mind the step.
-    "#]],
+            Mind the step.
+        "#]],
     );
     check_passages(
         name,
         bytes,
         expect![[r#"
-        [Bellbrook Clinic handbook] Bellbrook Clinic has two sites. | See the map for both.
-        [Dr. Yusuf Karimi] Dr. Karimi leads the diabetes service. | He sees patients at the Mill Lane site on Mondays.
-        [Dr. Yusuf Karimi – Opening hours] Day: Monday; From: 8 am; To: 12 pm | Day: Friday; From: 1 pm; To: 5 pm
-        [Bellbrook Clinic handbook – Contact] - Reception: 555-0140 | - Out of hours: | 1. call the night line | 2. or write to us
-        [Bellbrook Clinic handbook – How do I cancel a visit?] Call us a day before. | There is no charge. | # not a heading | book --cancel 17 | book --list | Raw HTML stays readable.
-        [Mill Lane site] The entrance | Mind the step.
-    "#]],
+            [Bellbrook Clinic handbook] Bellbrook Clinic has two sites. | See the map for both.
+            [Dr. Yusuf Karimi] Dr. Karimi leads the diabetes service. | He sees patients at the Mill Lane site on Mondays.
+            [Dr. Yusuf Karimi – Opening hours] Monday: from 8 am, to 12 pm | Friday: from 1 pm, to 5 pm
+            [Bellbrook Clinic handbook – Contact] Reception: 555-0140 | Out of hours: | 1. call the night line | 2. or write to us
+            [Bellbrook Clinic handbook – How do I cancel a visit?] Call us a day before. | There is no charge. | # not a heading | book --cancel 17 | book --list | Raw HTML stays readable.
+            [Mill Lane site] The entrance | Mind the step.
+        "#]],
     );
 }
 
@@ -140,40 +140,40 @@ fn reads_html() {
         name,
         bytes,
         expect![[r#"
-        === Questions & answers
-        # Questions & answers
+            === Questions & answers
+            # Questions & answers
 
-        Kite & Kettle sells kites and kettles.
-        It was founded in 2011 by Ana Prieto.
+            Kite & Kettle sells kites and kettles.
+            It was founded in 2011 by Ana Prieto.
 
-        ## Returns
+            ## Returns
 
-        - Send it back within 30 days.
-        - Keep the receipt.
-          3. Third step
+            - Send it back within 30 days.
+            - Keep the receipt.
+              3. Third step
 
-        ## The Copper Kettle
+            ## The Copper Kettle
 
-        Size: Small; Price: €39
-        Size: Large; Price: €59
+            Small: price €39
+            Large: price €59
 
-        - Material: Copper
-        - Weight: 1.2 kg
+            - Material: Copper
+            - Weight: 1.2 kg
 
-            boil --until 100
-            # done
+                boil --until 100
+                # done
 
-        Last word.
-    "#]],
+            Last word.
+        "#]],
     );
     check_passages(
         name,
         bytes,
         expect![[r#"
-        [Questions & answers] Kite & Kettle sells kites and kettles. | It was founded in 2011 by Ana Prieto.
-        [Questions & answers – Returns] - Send it back within 30 days. | - Keep the receipt. | 3. Third step
-        [The Copper Kettle] Size: Small; Price: €39 | Size: Large; Price: €59 | - Material: Copper | - Weight: 1.2 kg | boil --until 100 | # done | Last word.
-    "#]],
+            [Questions & answers] Kite & Kettle sells kites and kettles. | It was founded in 2011 by Ana Prieto.
+            [Questions & answers – Returns] Send it back within 30 days. | Keep the receipt. | 3. Third step
+            [The Copper Kettle] Small: price €39 | Large: price €59 | Material: Copper | Weight: 1.2 kg | boil --until 100 | # done | Last word.
+        "#]],
     );
 }
 
@@ -236,21 +236,16 @@ fn reads_json() {
         name,
         bytes,
         expect![[r#"
-        === catalogue
-        shop: Kite & Kettle
-        open: yes
-        address street: 3 Quay Row
-        address town: Port Ellery
-        tags: kites, kettles
+            === catalogue
+            shop: Kite & Kettle
+            open: yes
+            address street: 3 Quay Row
+            address town: Port Ellery
+            tags: kites, kettles
 
-        products name: Box Kite
-        products price: 49.5
-        products maker name: Hale & Sons
-        products maker since: 1921
-
-        products name: Copper Kettle
-        products price: 59
-    "#]],
+            product Box Kite: price 49.5, maker Hale & Sons, maker since 1921
+            product Copper Kettle: price 59
+        "#]],
     );
     let (name, bytes) = fixture!("staff.json");
     check(
@@ -278,8 +273,7 @@ fn reads_json() {
             title: T
 
             x: 1, 2
-
-            x y: no
+            x: y no
             === mixed
             a, 1.5
         "#]],

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Cursor, Read};
 
+use super::super::stamp::is_turn;
 use super::stream::Pieces;
 use super::{Emit, ParseError, ParseInput, encoding, title_of_name};
 use crate::model::Document;
@@ -112,6 +113,7 @@ fn starts_own_line(line: &str) -> bool {
     let is_numbered = number.len() < trimmed.len() && number.starts_with(['.', ')']);
     let is_field = trimmed.split_whitespace().take(3).any(|it| it.ends_with(':'));
     indent >= 4
+        || is_turn(line)
         || matches!(first, '-' | '*' | '+' | '•' | '·' | '–' | '|' | '#')
         || is_numbered
         || is_field

@@ -23,12 +23,13 @@ use self::focus::{Focus, views};
 use self::link::links;
 use self::mentioned::Mentioned;
 use self::wanted::Wanted;
-use super::fact::{self_contained, speakable};
+use super::fact::{capitalised, self_contained, speakable};
+use super::list::with_items;
 use super::query::Query;
+use super::record::in_record;
 use super::relation::is_function_word;
 use super::support::{Evidence, Ground, Support, named, plain, supports};
 use crate::index::{Snapshot, without_brackets, words};
-use crate::store::PassageText;
 
 /// What a link to a passage counts, its standing in the ranking 2, a sentence's own merits 2 and the cross-encoder's logit 1.
 /// Measured offline: other weights near these changed the share of right answers by less than a point.
@@ -53,8 +54,6 @@ const PLAIN_FIT: f32 = 0.9;
 /// What a logit of the cross-encoder counts beside a cosine where it is decided whether anything is said, and the greatest one that counts.
 const FIT_SHARE: f32 = 0.005;
 const MAX_LOGIT: f32 = 8.0;
-/// Words of the key in a `key: value` line.
-const MAX_WORDS_OF_KEY: usize = 4;
 /// Best sentences after the first among which a second one is looked for.
 const SECONDS: usize = 3;
 
@@ -346,35 +345,16 @@ impl<'a> Reading<'a> {
 
 /// The sentence as it stands alone when it is heard. A title in front of it is for reading, not for hearing.
 pub(super) fn spoken(snapshot: &Snapshot, support: &Support<'_>) -> String {
-    if let Some(record) = record(support.passage) {
-        return speakable(&record);
+    let whole = in_record(support, MAX_WORDS).or_else(|| with_items(support, MAX_WORDS));
+    if let Some(whole) = whole {
+        return speakable(&whole);
     }
     let title = &support.passage.title;
     let mentions = named(snapshot, support.sentence);
     let alone = self_contained(support.sentence, title, &mentions, support.previous());
     let said =
         alone.strip_prefix(title.as_str()).and_then(|it| it.strip_prefix(": ")).unwrap_or(&alone);
-    speakable(said)
-}
-
-/// A record of `key: value` lines in one breath, as long as it is not too long: what its first line names, and the rest.
-fn record(passage: &PassageText) -> Option<String> {
-    let lines = passage.sentences.iter();
-    let lines: Vec<&str> =
-        lines.map(|it| passage.text[it.start as usize..it.end as usize].trim()).collect();
-    let is_field = |it: &&str| {
-        it.split_once(": ").is_some_and(|(key, _)| {
-            key.split_whitespace().count() <= MAX_WORDS_OF_KEY && !key.contains(['.', ','])
-        })
-    };
-    if lines.len() < 2 || !lines.iter().all(is_field) {
-        return None;
-    }
-    let bare = |it: &&str| it.trim_end_matches('.').to_owned();
-    let (_, name) = lines[0].split_once(": ")?;
-    let fields: Vec<String> = lines[1..].iter().map(bare).collect();
-    let said = format!("{}, {}.", bare(&name), fields.join(", "));
-    (said.split_whitespace().count() <= MAX_WORDS).then_some(said)
+    speakable(&capitalised(said))
 }
 
 /// At most `n` words of a sentence: without its brackets that hold no digit, then up to the last comma of its second half that

@@ -393,7 +393,8 @@ fn char_boundary(text: &str, at: usize) -> usize {
     (at.min(text.len())..=text.len()).find(|it| text.is_char_boundary(*it)).unwrap_or(text.len())
 }
 
-fn capitalised(text: &str) -> String {
+/// The text with a capital at its beginning.
+pub(super) fn capitalised(text: &str) -> String {
     let mut rest = text.chars();
     rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
