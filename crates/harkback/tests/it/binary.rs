@@ -55,7 +55,10 @@ pub(crate) struct Serving {
     child: Child,
     /// `http://` and the address.
     pub(crate) url: String,
+    /// Both outputs, line by line as they came.
     log: Arc<Mutex<String>>,
+    /// Standard output alone.
+    printed: Arc<Mutex<String>>,
 }
 
 impl Serving {
@@ -75,10 +78,11 @@ impl Serving {
         let serving = Self::launch(&["quickstart", "--data", data, "--listen", "127.0.0.1:0"]);
         let began = Instant::now();
         loop {
-            let log = serving.log();
-            if let Some((printed, _)) = log.split_once("/docs") {
+            let printed = serving.printed.lock().unwrap().clone();
+            if let Some((printed, _)) = printed.split_once("/docs") {
                 return (serving, printed.to_owned());
             }
+            let log = serving.log();
             assert!(
                 began.elapsed() < INGESTION_TIMEOUT,
                 "the quickstart does not come to its end:\n{log}"
@@ -93,12 +97,13 @@ impl Serving {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        let log = Arc::new(Mutex::new(String::new()));
+        let [log, printed] = [(); 2].map(|()| Arc::new(Mutex::new(String::new())));
         let (sender, receiver) = mpsc::channel();
-        drain(child.stdout.take().expect("standard output is piped"), &log, sender.clone());
-        drain(child.stderr.take().expect("standard error is piped"), &log, sender);
+        let stdout = child.stdout.take().expect("standard output is piped");
+        drain(stdout, [&log, &printed].map(Arc::clone), sender.clone());
+        drain(child.stderr.take().expect("standard error is piped"), [Arc::clone(&log)], sender);
         match receiver.recv_timeout(START_TIMEOUT) {
-            Ok(url) => Self { child, url, log },
+            Ok(url) => Self { child, url, log, printed },
             Err(_) => {
                 _ = child.kill();
                 panic!("the server does not listen:\n{}", log.lock().unwrap())
@@ -216,15 +221,20 @@ fn http() -> reqwest::Client {
 }
 
 /// Reads a pipe to its end, lest a full one stop the server, and tells the address once it is there.
-fn drain(pipe: impl Read + Send + 'static, log: &Arc<Mutex<String>>, sender: mpsc::Sender<String>) {
-    let log = Arc::clone(log);
+fn drain<const N: usize>(
+    pipe: impl Read + Send + 'static,
+    logs: [Arc<Mutex<String>>; N],
+    sender: mpsc::Sender<String>,
+) {
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
             if let Some((_, url)) = line.split_once(LISTENING) {
                 let url = url.trim_matches(|it: char| it.is_whitespace() || "\"},".contains(it));
                 _ = sender.send(url.to_owned());
             }
-            log.lock().unwrap().push_str(&(line + "\n"));
+            for log in &logs {
+                log.lock().unwrap().push_str(&format!("{line}\n"));
+            }
         }
     });
 }
