@@ -47,26 +47,14 @@ impl Snapshot {
 mod tests {
     use std::collections::HashSet;
 
-    use uuid::Uuid;
-
-    use crate::index::{IndexPassage, PassageNo, SnapshotBuilder};
-    use crate::model::{FileId, Span};
+    use crate::index::PassageNo;
+    use crate::index::tests::memory;
 
     const HOURS: &str = "The doors open at nine on every day.";
 
     /// The passages that are nobody's copy, of all in their order.
     fn originals(passages: &[(&str, &str)], question: &str) -> Vec<PassageNo> {
-        let mut builder = SnapshotBuilder::new();
-        for (seq, (title, text)) in (0..).zip(passages) {
-            builder.push(IndexPassage {
-                place: (FileId(Uuid::nil()), Uuid::nil(), seq),
-                title,
-                text,
-                sentences: &[Span { start: 0, end: text.len() as u32 }],
-                vector: None,
-            });
-        }
-        let snapshot = builder.finish(1);
+        let snapshot = memory(passages.iter().copied());
         let named = snapshot.query_entities(question);
         let mut seen = HashSet::new();
         let is_new = |it: &PassageNo| seen.insert(snapshot.copy_key(*it, &named));

@@ -9,6 +9,8 @@ mod kernels;
 mod names;
 mod snapshot;
 mod subject;
+#[cfg(test)]
+pub(crate) mod tests;
 mod vectors;
 mod vocabulary;
 mod words;

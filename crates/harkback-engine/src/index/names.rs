@@ -364,24 +364,11 @@ pub(crate) fn gap_joins(gap: &str, before_is_short: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
-    use super::super::{IndexPassage, SnapshotBuilder};
-    use crate::model::{FileId, Span};
+    use crate::index::tests::memory;
 
     /// The names found in a question, in order, each with whether a passage is about it.
     fn check(passages: &[(&str, &str)], question: &str, expected: &[(&str, bool)]) {
-        let mut builder = SnapshotBuilder::new();
-        for (seq, (title, text)) in (0..).zip(passages) {
-            builder.push(IndexPassage {
-                place: (FileId(Uuid::nil()), Uuid::nil(), seq),
-                title,
-                text,
-                sentences: &[Span { start: 0, end: text.len() as u32 }],
-                vector: None,
-            });
-        }
-        let snapshot = builder.finish(1);
+        let snapshot = memory(passages.iter().copied());
         let mut found = snapshot.query_entities(question);
         found.sort_by_key(|it| (it.start, it.end));
         let found: Vec<(&str, bool)> = found

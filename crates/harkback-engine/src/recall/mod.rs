@@ -157,7 +157,7 @@ fn search(
     });
     let k = request.top_k.max(EVIDENCE);
     let best = texts::Best { ranked: &ranked, named: &query.entities, k };
-    let fetching = texts::best_texts(store, snapshot, record.memory_id, best);
+    let fetching = texts::best_texts(store, snapshot, record, best);
     let left = call.deadline.left(Duration::ZERO).max(GRACE);
     let fetched = timings.time("hydrate", || Handle::current().block_on(timeout(left, fetching)));
     fetched.ok().transpose()
@@ -184,7 +184,7 @@ fn compose(
     if request.explain {
         let explaining = || -> Result<Explanation> {
             let anchors = texts::anchors(seen);
-            let anchors = texts::texts(store, snapshot, record.memory_id, &anchors);
+            let anchors = texts::texts(store, snapshot, record, &anchors);
             let anchors = Handle::current().block_on(anchors)?;
             Ok(explain(snapshot, &request.query, query, record.kind, seen, &anchors))
         };

@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 use crate::error::Result;
 use crate::index::{Mention, Snapshot};
 use crate::ingest::spoken_of_chunk;
-use crate::model::MemoryId;
+use crate::model::{MemoryKind, MemoryRecord};
 use crate::retrieve::{Evidence, RankedNo};
 use crate::store::{PassageKey, PassageText, Store};
 
@@ -25,7 +25,7 @@ pub(super) struct Best<'a> {
 pub(super) async fn best_texts(
     store: &Store,
     snapshot: &Snapshot,
-    memory: MemoryId,
+    record: &MemoryRecord,
     Best { ranked, named, k }: Best<'_>,
 ) -> Result<Vec<Evidence>> {
     let key = |it: &RankedNo| snapshot.copy_key(it.passage, named);
@@ -37,7 +37,7 @@ pub(super) async fn best_texts(
         if next.is_empty() {
             break;
         }
-        let live = texts(store, snapshot, memory, &next).await?;
+        let live = texts(store, snapshot, record, &next).await?;
         best.extend(live.into_iter().filter(|it| shown.insert(key(&it.ranked))));
     }
     best.truncate(k);
@@ -48,7 +48,7 @@ pub(super) async fn best_texts(
 pub(super) async fn texts(
     store: &Store,
     snapshot: &Snapshot,
-    memory: MemoryId,
+    record: &MemoryRecord,
     ranked: &[RankedNo],
 ) -> Result<Vec<Evidence>> {
     let key = |it: &RankedNo| {
@@ -56,21 +56,20 @@ pub(super) async fn texts(
         PassageKey { file_id, version_id, seq }
     };
     let keys: Vec<PassageKey> = ranked.iter().map(key).collect();
-    let texts = store.passage_texts(memory, &keys).await?;
+    let texts = store.passage_texts(record.memory_id, &keys).await?;
     let evidence = |text: PassageText| Evidence {
         ranked: ranked[text.asked].clone(),
-        text: in_sentences(text),
+        text: match record.kind {
+            MemoryKind::Graph => text,
+            MemoryKind::Vector => in_sentences(text),
+        },
     };
     Ok(texts.into_iter().map(evidence).collect())
 }
 
-/// A chunk of a vector memory, which is embedded and stored as one, falls into the sentences in it.
-fn in_sentences(mut text: PassageText) -> PassageText {
-    let is_whole = matches!(text.sentences.as_slice(), [it] if it.end as usize == text.text.len());
-    if is_whole {
-        text.sentences = spoken_of_chunk(&text.text, &text.title);
-    }
-    text
+/// A chunk is embedded and stored as one, and spoken in the sentences in it.
+fn in_sentences(text: PassageText) -> PassageText {
+    PassageText { sentences: spoken_of_chunk(&text.text, &text.title), ..text }
 }
 
 /// The passages from which bridges among `seen` start and that are not among them.

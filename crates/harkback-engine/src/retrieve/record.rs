@@ -61,7 +61,7 @@ pub(super) mod tests {
     use super::in_record;
     use crate::model::Span;
     use crate::retrieve::support::Support;
-    use crate::store::PassageText;
+    use crate::retrieve::tests::passage;
 
     /// Each line without its bullet, or each sentence of it.
     fn sentences(text: &str) -> Vec<Span> {
@@ -84,18 +84,7 @@ pub(super) mod tests {
         text: &str,
         say: impl Fn(&Support<'_>) -> Option<String>,
     ) -> Vec<Option<String>> {
-        let passage = PassageText {
-            asked: 0,
-            file_id: "f".into(),
-            file_name: "f".into(),
-            url: String::new(),
-            record_id: None,
-            title: title.into(),
-            place: None,
-            text: text.into(),
-            sentences: sentences(text),
-            n_tokens: 1,
-        };
+        let passage = passage(title, text, sentences(text));
         let said = |(number, span): (usize, &Span)| {
             let sentence = &passage.text[span.start as usize..span.end as usize];
             let passage = &passage;

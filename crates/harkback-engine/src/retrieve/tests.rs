@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
-use uuid::Uuid;
 
 use super::pagerank::{EPSILON, Node, push};
 use super::{Query, rank, rank_by_similarity};
 use crate::embed::{Embedder, QuestionVectors};
-use crate::index::{IndexPassage, Snapshot, SnapshotBuilder};
-use crate::model::{FileId, Span};
+use crate::index::Snapshot;
+use crate::index::tests::{memory, memory_with};
+use crate::model::Span;
+use crate::store::PassageText;
 
 /// Whether passages and questions have vectors.
 #[derive(Clone, Copy, Debug)]
@@ -23,23 +24,24 @@ enum Mode {
 
 const MODES: [Mode; 2] = [Mode::Lexical, Mode::Semantic];
 
-/// A memory of passages, each one sentence under a title, without vectors.
-pub(super) fn memory<'a>(passages: impl IntoIterator<Item = (&'a str, &'a str)>) -> Snapshot {
-    memory_in(Mode::Lexical, passages)
+fn memory_in<'a>(mode: Mode, passages: impl IntoIterator<Item = (&'a str, &'a str)>) -> Snapshot {
+    memory_with(passages, |text| vector(mode, text))
 }
 
-fn memory_in<'a>(mode: Mode, passages: impl IntoIterator<Item = (&'a str, &'a str)>) -> Snapshot {
-    let mut builder = SnapshotBuilder::new();
-    for (seq, (title, text)) in (0..).zip(passages) {
-        builder.push(IndexPassage {
-            place: (FileId(Uuid::nil()), Uuid::nil(), seq),
-            title,
-            text,
-            sentences: &[Span { start: 0, end: text.len() as u32 }],
-            vector: vector(mode, text).as_deref(),
-        });
+/// A passage from the store.
+pub(super) fn passage(title: &str, text: &str, sentences: Vec<Span>) -> PassageText {
+    PassageText {
+        asked: 0,
+        file_id: "f".into(),
+        file_name: "f".into(),
+        url: String::new(),
+        record_id: None,
+        title: title.into(),
+        place: None,
+        text: text.into(),
+        sentences,
+        n_tokens: 1,
     }
-    builder.finish(1)
 }
 
 /// Read as recall reads it: by its vector where the memory has any.

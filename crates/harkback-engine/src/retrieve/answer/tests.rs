@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::index::tests::memory;
 use crate::model::Span;
-use crate::retrieve::tests::memory;
 use crate::retrieve::{RankedNo, facts, rank};
 use crate::store::PassageText;
 
@@ -51,18 +51,7 @@ fn passage(title: &str, text: &str) -> PassageText {
         sentences.push(Span { start: start as u32, end: end as u32 });
         start = end;
     }
-    PassageText {
-        asked: 0,
-        file_id: "f".into(),
-        file_name: "f".into(),
-        url: String::new(),
-        record_id: None,
-        title: title.into(),
-        place: None,
-        text: text.into(),
-        sentences,
-        n_tokens: 1,
-    }
+    super::super::tests::passage(title, text, sentences)
 }
 
 const TOWN: &[(&str, &str)] = &[
